@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make            the lkvm binary
+# make check      unit tests, then the lab cases (docs/testing.md)
+# make unit       unit tests alone, under ASan and UBSan
+# make demo       the main job, three kernels deep
+# V=1 shows commands; CC=clang, SAN=1 (sanitizers), O=dir as usual.
+
+PREFIX	?= /usr/local
+CC	?= gcc
+O	?= build
+VERSION	:= 0.1
+
+ROOMS	:= x86 virtio vfio iommu
+SRCS	:= lkvm.c $(sort $(wildcard $(ROOMS:%=%/*.c)))
+OBJS	:= $(SRCS:%.c=$(O)/%.o)
+UNITS	:= $(patsubst tests/unit/%.c,$(O)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+
+WARN	:= -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wimplicit-fallthrough \
+	   -Wno-unused-parameter -Werror
+CFLAGS	?= -O2 -g
+BASE	:= -std=gnu11 $(WARN) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSION)"' \
+	   -fno-strict-aliasing -pthread -MMD -MP
+HARDEN	:= -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+LDHARD	:= -pie -Wl,-z,relro,-z,now,-z,noexecstack
+LIBS	:= -lfdt -laio -pthread
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+ifeq ($(SAN),1)
+BASE	+= $(SANITIZE)
+HARDEN	:= -fPIE
+LDHARD	:= -pie $(SANITIZE)
+endif
+
+Q	:= $(if $(V),,@)
+
+lkvm $(O)/lkvm: $(OBJS)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(CFLAGS) $(LDHARD) $(LDFLAGS) -o $@ $(OBJS) $(LIBS)
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	$(Q)$(CC) $(CFLAGS) $(BASE) $(HARDEN) -c -o $@ $<
+
+$(O)/unit/%: tests/unit/%.c
+	@mkdir -p $(@D)
+	@echo "  UNIT    $<"
+	$(Q)$(CC) -O1 -g $(BASE) $(SANITIZE) -o $@ $< $(LIBS)
+
+-include $(OBJS:.o=.d) $(UNITS:=.d)
+
+unit: $(UNITS)
+	$(Q)tests/unit/run $(UNITS)
+
+# Installs what building, testing and the lab need (Debian; says what before it does).
+deps:
+	$(Q)tests/deps
+
+check: deps
+	$(Q)tests/check
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory lkvm
+	$(Q)tests/lab/demo/run
+
+clean:
+	rm -rf $(O) lkvm
+
+.PHONY: unit deps check demo clean
+.DELETE_ON_ERROR:

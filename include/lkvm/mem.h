@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_MEM_H
+#define LKVM_MEM_H
+
+/*
+ * Guest memory: which guest-physical ranges are RAM, and the only way from a guest-physical address
+ * to a pointer.
+ */
+
+#include "lkvm/util.h"
+
+struct guest_mem;
+
+struct mem_region {
+	u64 gpa, size; /* both page aligned, size > 0 */
+	void *hva;
+};
+
+/*
+ * @size bytes of anonymous RAM (a multiple of 4 KiB), aligned and advised for huge pages, split
+ * around the hole below 4 GiB, registered with the VM behind @vm_fd (-1: not registered, for tests).
+ * NULL and a printed line on failure.
+ */
+struct guest_mem *mem__new(int vm_fd, u64 size);
+void mem__free(struct guest_mem *mem);
+
+/*
+ * A pointer to [@gpa, @gpa + @len) if all of it is RAM of one region, else NULL; @len 0 gives NULL.
+ * Any values are fine.  Guest vCPUs and devices may change the bytes at any time.  No lock needed:
+ * the RAM map never changes after set-up.
+ */
+void *mem__ptr(const struct guest_mem *mem, u64 gpa, u64 len);
+
+/* Copy; -EFAULT, having copied nothing, if the range is not all RAM (it may span regions). */
+int mem__read(const struct guest_mem *mem, u64 gpa, void *buf, u64 len);
+int mem__write(const struct guest_mem *mem, u64 gpa, const void *buf, u64 len);
+
+/* The RAM regions in ascending order, for whoever must map all of RAM; *@n is their number. */
+const struct mem_region *mem__regions(const struct guest_mem *mem, unsigned int *n);
+
+/*
+ * Map device memory (an assigned device's BAR, mmap()ed at @hva) into the guest: one KVM memory
+ * slot, never reachable by mem__ptr().  Page aligned.  Returns a handle >= 0 or a negative errno.
+ */
+int mem__map_device(struct guest_mem *mem, u64 gpa, u64 size, void *hva);
+void mem__unmap_device(struct guest_mem *mem, int handle);
+
+#endif

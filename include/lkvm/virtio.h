@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_VIRTIO_H
+#define LKVM_VIRTIO_H
+
+/*
+ * virtio 1.2 over the modern PCI transport.  virtio/pci.c is the transport, virtio/queue.c the split
+ * virtqueue; a device implements struct virtio_ops in a file of its own.
+ *
+ * The rings and every buffer are reached through the function's dma_as only.  Everything a guest
+ * wrote is read once and checked; what breaks the rules sets DEVICE_NEEDS_RESET and stops the device
+ * until the driver resets it (virtio 2.1).  Loop lock held throughout.
+ */
+
+#include <sys/uio.h>
+
+#include "lkvm/pci.h"
+#include "lkvm/util.h"
+
+struct virtio_dev;
+struct virtq;
+
+#define VIRTIO_QUEUE_MAX 256 /* entries; also the longest chain */
+#define VIRTIO_QUEUES	 32
+/* Pieces of a chain: behind an IOMMU one descriptor can be several. */
+#define VIRTIO_CHAIN_IOV 1024
+
+struct virtio_ops {
+	u16 device_id;	      /* virtio 5 */
+	u32 class_code;	      /* PCI class */
+	u64 features;	      /* device-specific; the transport adds VERSION_1, ACCESS_PLATFORM, ... */
+	unsigned int nqueues; /* 1..VIRTIO_QUEUES */
+	/* Device configuration space; bytes beyond @cfg_len read as zero.  Writes may be NULL. */
+	u32 cfg_len;
+	void (*cfg_read)(struct virtio_dev *dev, u32 off, u8 *data, u32 len);
+	void (*cfg_write)(struct virtio_dev *dev, u32 off, const u8 *data, u32 len);
+	/* DRIVER_OK was set: queues may be used. */
+	void (*start)(struct virtio_dev *dev);
+	/* The driver notified queue @q (or the device just started). */
+	void (*notify)(struct virtio_dev *dev, unsigned int q);
+	/*
+	 * Reset: drop all work.  Completions that arrive later for requests of before must not touch
+	 * the rings: compare dev->epoch.
+	 */
+	void (*reset)(struct virtio_dev *dev);
+};
+
+/*
+ * One request: a chain of descriptors as pointers.  Out (device reads) first, then in.
+ *
+ * A buffer that cannot be reached costs the request, not the device: with @error set (-EFAULT, or
+ * -E2BIG for more than VIRTIO_CHAIN_IOV pieces) only the last descriptor is given, and only if it is
+ * an in one that can be reached: where a status would go.  The chain must still be pushed.
+ */
+struct virtq_chain {
+	u16 head;
+	int error;
+	int nout, nin;
+	u64 out_len, in_len; /* bytes in the pieces given */
+	struct iovec iov[VIRTIO_CHAIN_IOV];
+};
+
+struct virtio_dev {
+	const struct virtio_ops *ops;
+	struct pci_func pci;
+	void *priv;
+	u64 driver_features; /* as accepted */
+	u8 status;	     /* device status field (virtio 2.1) */
+	u32 epoch;	     /* counts resets */
+	struct virtq *vq;    /* ops->nqueues of them */
+	void *transport;     /* virtio/pci.c's own */
+};
+
+/*
+ * Register @dev (ops, priv set, zero otherwise) as a PCI function named @name (kept).  0 or a
+ * negative errno with a printed line.
+ */
+int virtio_pci__add(struct vm *vm, struct virtio_dev *dev, const char *name);
+void virtio_pci__del(struct virtio_dev *dev);
+
+/*
+ * Take the next available chain.  1: @c filled; 0: none; -EINVAL: the ring is broken, NEEDS_RESET is
+ * set.
+ */
+int virtq__pop(struct virtio_dev *dev, unsigned int q, struct virtq_chain *c);
+/* Put @head on the used ring, @written bytes of its in part filled. */
+void virtq__push(struct virtio_dev *dev, unsigned int q, u16 head, u32 written);
+/* Interrupt the driver if it wants to know about what was pushed (event-idx, virtio 2.7.10). */
+void virtq__interrupt(struct virtio_dev *dev, unsigned int q);
+/*
+ * Have ops->notify called for @q again from the loop: for a device that stops taking chains because
+ * it has taken many, so that a guest that never stops adding them cannot hold the loop.
+ */
+void virtq__again(struct virtio_dev *dev, unsigned int q);
+/* Give up: NEEDS_RESET and a configuration-change interrupt. */
+void virtio__fail(struct virtio_dev *dev, const char *why);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef LKVM_VM_H
+#define LKVM_VM_H
+
+/*
+ * The machine: what the modules' set-ups put together.  Plain fields, each filled by the module that
+ * owns it at its level (module.h) and constant while the guest runs.
+ */
+
+#include "lkvm/util.h"
+
+struct bus;
+struct guest_mem;
+struct irqchip;
+struct loop;
+struct pci_root;
+struct vtd;
+
+struct vm {
+	/* What the user asked for (x86/run.c). */
+	const char *name; /* never NULL */
+	const char *kernel, *initrd, *params;
+	u64 ram_size;
+	unsigned int cpus;
+
+	/* MODULE_CORE */
+	int kvm_fd, vm_fd;
+	struct loop *loop;
+	struct guest_mem *mem;
+	struct bus *mmio, *pio;
+	struct irqchip *irq;
+	unsigned int phys_bits; /* guest-physical address width */
+	/* MODULE_BUS */
+	struct pci_root *pci;
+	/* MODULE_IOMMU; NULL with --viommu=off */
+	struct vtd *vtd;
+	/* MODULE_FIRMWARE: where vCPU 0 starts (x86/boot.h) */
+	u64 entry, entry_rsi, entry_rbx;
+	bool entry_pvh;
+};
+
+/* Exit statuses of `lkvm run` (also in lkvm.1). */
+enum vm_status {
+	VM_OFF = 0,	   /* powered off or rebooted */
+	VM_USAGE = 2,	   /* bad argument */
+	VM_HOST = 3,	   /* the host or the set-up failed */
+	VM_PANIC = 4,	   /* the guest's kernel panicked */
+	VM_TRIPLE = 5,	   /* triple fault */
+	VM_KVM = 6,	   /* KVM could not go on (internal error, unknown exit) */
+	VM_ISOLATION = 7,  /* the host refused to put a device back into a safe state */
+	VM_TIMEOUT = 124,
+	VM_STOPPED = 130,  /* ended from outside or by Ctrl-a x */
+};
+
+/* End the run with @status; from any thread.  The first one wins. */
+void vm__stop(struct vm *vm, int status);
+
+/* An ACPI table (complete, with its checksum byte anything) to be placed beside lkvm's own.  Copied;
+ * before MODULE_FIRMWARE.  0 or -ENOMEM. */
+int acpi__add_table(struct vm *vm, const void *table, u32 len);
+
+/*
+ * A request that `lkvm debug` and its kin can make of a running machine; registered at set-up.
+ * @handle writes its answer to @out; loop lock held.  @arg is the text behind the verb, may be "".
+ */
+struct control_verb {
+	const char *name;
+	const char *help;
+	void (*handle)(struct vm *vm, const char *arg, void *out /* FILE * */);
+	struct control_verb *next;
+};
+void control__register(struct control_verb *verb);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef X86_BOOT_H
+#define X86_BOOT_H
+
+/*
+ * Loading the kernel.  Every loader puts its pieces into guest memory and fills vm->entry and its
+ * companions:
+ *
+ *   bzImage  64-bit mode at entry, rsi = the zero page (Linux boot protocol, "64-bit boot
+ * protocol") PVH ELF  32-bit mode at entry, rbx = the start info (entry_pvh)
+ *
+ * Images are not trusted: every number in them is checked against the file and the RAM.
+ */
+
+#include "lkvm/util.h"
+
+struct guest_mem;
+struct vm;
+
+struct boot_file {
+	const char *path;
+	const char *what; /* "kernel", "initrd": for messages */
+	int fd;
+	u64 size;
+};
+
+/* boot_file.c.  All return 0 or a negative errno with a printed line. */
+int boot_file__open(struct boot_file *f, const char *path, const char *what);
+void boot_file__close(struct boot_file *f);
+/* Exactly @len bytes at @off; -EINVAL if the file ends before. */
+int boot_file__read(const struct boot_file *f, u64 off, void *buf, u64 len);
+/* The same straight into guest memory; -EINVAL if [@gpa, @gpa + @len) is not RAM. */
+int boot_file__load(const struct boot_file *f, u64 off, struct guest_mem *mem, u64 gpa, u64 len);
+
+/* A stretch of the address map as e820 tells it. */
+enum { BOOT_RAM = 1, BOOT_RESERVED = 2, BOOT_ACPI = 3 };
+struct boot_map {
+	u64 addr, size;
+	u32 type;
+};
+#define BOOT_MAP_MAX 16
+
+/* Fills @map (BOOT_MAP_MAX entries), ascending; returns how many. */
+unsigned int boot__map(const struct vm *vm, struct boot_map *map);
+/* The end of the RAM that starts at KERNEL_BASE, or 0. */
+u64 boot__low_end(const struct vm *vm);
+/* The command line at LOW_CMDLINE; @max is what the kernel takes, without the terminator. */
+int boot__cmdline(struct vm *vm, u64 max);
+/*
+ * vm->initrd (if any) as high as it goes below @limit and not below @floor, where the kernel ends.
+ * *@size is 0 if there is none.
+ */
+int boot__initrd(struct vm *vm, u64 floor, u64 limit, u64 *addr, u64 *size);
+
+/* The loaders; @f is the opened kernel. */
+int boot_bzimage__load(struct vm *vm, const struct boot_file *f);
+int boot_elf__load(struct vm *vm, const struct boot_file *f);
+/* Command line, initrd above @kernel_end, and the start info at LOW_PVH_INFO. */
+int boot_pvh__start_info(struct vm *vm, u64 kernel_end);
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+
+/*
+ * The machine's side of the control socket.  A client cannot hold up the loop: a request is at most
+ * CONTROL_LINE bytes, an answer is made in memory and sent as the client takes it.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/loop.h"
+#include "lkvm/module.h"
+#include "lkvm/vm.h"
+#include "x86/control.h"
+#include "x86/run.h"
+
+#define CLIENTS_MAX 16
+
+struct client {
+	int fd; /* -1: free */
+	struct loop_fd *lfd;
+	char line[CONTROL_LINE];
+	size_t len;
+	char *answer; /* malloc()ed; NULL while the request is incomplete */
+	size_t answer_len, sent;
+};
+
+static struct {
+	struct vm *vm;
+	int fd;
+	struct loop_fd *lfd;
+	struct sockaddr_un addr;
+	struct client client[CLIENTS_MAX];
+	struct control_verb *verbs;
+} ctl = { .fd = -1 };
+
+void control__register(struct control_verb *verb)
+{
+	verb->next = ctl.verbs;
+	ctl.verbs = verb;
+}
+
+static void client_close(struct client *c)
+{
+	loop__del(c->lfd);
+	close(c->fd);
+	free(c->answer);
+	*c = (struct client){ .fd = -1 };
+}
+
+static void verb_stop(struct vm *vm, const char *arg, void *out)
+{
+	vm__stop(vm, VM_STOPPED);
+}
+
+static void verb_help(struct vm *vm, const char *arg, void *out)
+{
+	for (const struct control_verb *v = ctl.verbs; v; v = v->next)
+		fprintf(out, "  --%-12s%s\n", v->name, v->help);
+}
+
+static struct control_verb stop = {
+	.name = "stop", .help = "end the run (status 130)", .handle = verb_stop,
+};
+static struct control_verb help = {
+	.name = "help", .help = "list what this machine answers", .handle = verb_help,
+};
+
+/* The answer to the request in c->line, which is a string. */
+static void answer(struct client *c)
+{
+	FILE *out = open_memstream(&c->answer, &c->answer_len);
+	char *arg = strchr(c->line, ' ');
+	const struct control_verb *v;
+
+	if (!out)
+		return;
+	if (arg)
+		*arg++ = 0;
+	for (v = ctl.verbs; v; v = v->next)
+		if (!strcmp(v->name, c->line))
+			break;
+	if (v) {
+		fputs("ok\n", out);
+		v->handle(ctl.vm, arg ? arg : "", out);
+	} else {
+		fprintf(out, "error: this machine does not know \"%s\"; see lkvm debug --help\n",
+			c->line);
+	}
+	if (fclose(out) != 0) { /* out of memory */
+		free(c->answer);
+		c->answer = NULL;
+	}
+}
+
+/* Send what the client takes; true when all is sent or it is gone. */
+static bool client_send(struct client *c)
+{
+	while (c->sent < c->answer_len) {
+		ssize_t n = send(c->fd, c->answer + c->sent, c->answer_len - c->sent,
+				 MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno != EAGAIN;
+		c->sent += (size_t)n;
+	}
+	return true;
+}
+
+static void client_ready(void *arg, u32 events)
+{
+	struct client *c = arg;
+
+	if (!c->answer) {
+		char *end;
+		ssize_t n = recv(c->fd, c->line + c->len, sizeof(c->line) - c->len, MSG_DONTWAIT);
+
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			client_close(c);
+			return;
+		}
+		c->len += (size_t)n;
+		end = memchr(c->line, '\n', c->len);
+		if (!end) {
+			if (c->len == sizeof(c->line))
+				client_close(c); /* no request is that long */
+			return;
+		}
+		*end = 0;
+		answer(c);
+		if (!c->answer || loop__modify(c->lfd, EPOLLOUT) < 0) {
+			client_close(c);
+			return;
+		}
+	}
+	if (client_send(c))
+		client_close(c);
+}
+
+/* Only this user and root are listened to, also where the directory's mode was changed. */
+static bool may_talk(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return false;
+	return cred.uid == geteuid() || cred.uid == 0;
+}
+
+static void client_arrived(void *arg, u32 events)
+{
+	int fd = accept4(ctl.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return; /* it left again */
+	if (!may_talk(fd))
+		goto refuse;
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &ctl.client[i];
+
+		if (c->fd >= 0)
+			continue;
+		c->lfd = loop__add(ctl.vm->loop, fd, EPOLLIN, client_ready, c);
+		if (!c->lfd)
+			goto refuse;
+		c->fd = fd;
+		return;
+	}
+refuse:
+	close(fd);
+}
+
+/* -EADDRINUSE with a printed line if a machine of that name runs; -ECONNREFUSED if one has run. */
+static int check_name(const struct sockaddr_un *addr)
+{
+	int fd = control__connect(addr);
+
+	if (fd >= 0) {
+		close(fd);
+		pr_err("a machine named %s is running; choose another --name, or lkvm stop --name %s",
+		       run__name(), run__name());
+		return -EADDRINUSE;
+	}
+	return fd == -ECONNREFUSED ? fd : 0;
+}
+
+static int make_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
+
+	/* Linux makes the file with the mode that the socket has when it is bound. */
+	if (fd >= 0 && fchmod(fd, 0600) == 0 &&
+	    bind(fd, (struct sockaddr *)&ctl.addr, sizeof(ctl.addr)) == 0 && listen(fd, 8) == 0)
+		return fd;
+	err = errno;
+	pr_err("cannot make the control socket %s: %s", ctl.addr.sun_path, strerror(err));
+	if (fd >= 0)
+		close(fd);
+	return -err;
+}
+
+static int control_setup(struct vm *vm)
+{
+	char dir[CONTROL_PATH];
+	int ret, dirfd;
+
+	ctl.vm = vm;
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++)
+		ctl.client[i].fd = -1;
+	dirfd = control__open_dir(dir, true);
+	if (dirfd < 0)
+		return dirfd;
+	/* Two that start at once must not remove each other's socket. */
+	flock(dirfd, LOCK_EX);
+	ret = control__addr(dir, vm->name, &ctl.addr);
+	if (ret == 0)
+		ret = check_name(&ctl.addr);
+	if (ret == -ECONNREFUSED)
+		ret = unlink(ctl.addr.sun_path);
+	if (ret == 0)
+		ret = ctl.fd = make_socket();
+	close(dirfd);
+	if (ret < 0)
+		return ret;
+	ctl.lfd = loop__add(vm->loop, ctl.fd, EPOLLIN, client_arrived, NULL);
+	if (!ctl.lfd) {
+		ret = -errno;
+		pr_err("cannot watch the control socket: %s", strerror(-ret));
+		unlink(ctl.addr.sun_path);
+		close(ctl.fd);
+		return ret;
+	}
+	control__register(&stop);
+	control__register(&help);
+	return 0;
+}
+
+static void control_teardown(struct vm *vm)
+{
+	for (unsigned int i = 0; i < CLIENTS_MAX; i++)
+		if (ctl.client[i].fd >= 0)
+			client_close(&ctl.client[i]);
+	loop__del(ctl.lfd);
+	unlink(ctl.addr.sun_path);
+	close(ctl.fd);
+	ctl.fd = -1;
+}
+
+/* The clash is found again at set-up; here it is found before anything is made. */
+static int control_validate(void)
+{
+	char dir[CONTROL_PATH];
+	struct sockaddr_un addr;
+	int ret, dirfd = control__open_dir(dir, false);
+
+	if (dirfd < 0)
+		return dirfd == -ENOENT ? 0 : dirfd;
+	close(dirfd);
+	ret = control__addr(dir, run__name(), &addr);
+	if (ret < 0)
+		return ret;
+	return check_name(&addr) == -EADDRINUSE ? -EADDRINUSE : 0;
+}
+
+static struct module control_module = {
+	.name = "control",
+	.level = MODULE_LATE,
+	.validate = control_validate,
+	.setup = control_setup,
+	.teardown = control_teardown,
+};
+LKVM_MODULE(control_module);

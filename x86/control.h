@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef X86_CONTROL_H
+#define X86_CONTROL_H
+
+/*
+ * The control socket: DIR/NAME.sock, DIR being $XDG_RUNTIME_DIR/lkvm or a private directory in /tmp.
+ *
+ * One request per connection: a line "VERB[ ARG]".  The answer is the line "ok" or "error: TEXT", and
+ * behind "ok" whatever the verb has to say, until the end of the stream.
+ */
+
+#include <sys/un.h>
+
+#include "lkvm/util.h"
+
+#define CONTROL_SUFFIX ".sock"
+#define CONTROL_LINE   512 /* longest request with its newline */
+
+#define CONTROL_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
+
+/*
+ * The directory, verified to be ours alone, and made if it is missing with @make.  A descriptor of it
+ * (to be closed), its path in @path; or a negative errno, which is printed but for the -ENOENT of
+ * one that is missing.
+ */
+int control__open_dir(char path[CONTROL_PATH], bool make);
+/* DIR/NAME.sock; -ENAMETOOLONG with a printed line. */
+int control__addr(const char *dir, const char *name, struct sockaddr_un *addr);
+/*
+ * A connected socket; -ENOENT if there is none of that name, -ECONNREFUSED if its lkvm is gone, or
+ * another errno.  Prints nothing.
+ */
+int control__connect(const struct sockaddr_un *addr);
+
+#endif

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+
+/* Where control sockets are, for both sides. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "x86/control.h"
+
+int control__open_dir(char path[CONTROL_PATH], bool make)
+{
+	const char *run = getenv("XDG_RUNTIME_DIR");
+	struct stat st;
+	int fd, n;
+
+	if (run && run[0] == '/')
+		n = snprintf(path, CONTROL_PATH, "%s/lkvm", run);
+	else
+		n = snprintf(path, CONTROL_PATH, "/tmp/lkvm-%u", (unsigned int)geteuid());
+	if (n < 0 || (size_t)n >= CONTROL_PATH) {
+		pr_err("the path %s/lkvm is too long for a socket; set XDG_RUNTIME_DIR to a "
+		       "shorter one", run);
+		return -ENAMETOOLONG;
+	}
+	if (make && mkdir(path, 0700) < 0 && errno != EEXIST) {
+		int err = errno;
+
+		pr_err("cannot make the directory %s: %s", path, strerror(err));
+		return -err;
+	}
+	/* /tmp is everybody's: only a directory, ours, and closed to others will do. */
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int err = errno;
+
+		if (err == ENOENT && !make)
+			return -ENOENT;
+		pr_err("cannot open the directory %s: %s", path, strerror(err));
+		if (fd >= 0)
+			close(fd);
+		return -err;
+	}
+	if (st.st_uid != geteuid() || (st.st_mode & 077)) {
+		pr_err("%s is not private to this user (mode 0700); remove it or set "
+		       "XDG_RUNTIME_DIR", path);
+		close(fd);
+		return -EPERM;
+	}
+	return fd;
+}
+
+int control__addr(const char *dir, const char *name, struct sockaddr_un *addr)
+{
+	int n;
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	n = snprintf(addr->sun_path, sizeof(addr->sun_path), "%s/%s" CONTROL_SUFFIX, dir, name);
+	if (n < 0 || (size_t)n >= sizeof(addr->sun_path)) {
+		pr_err("the socket path %s/%s" CONTROL_SUFFIX " is too long; use a shorter --name",
+		       dir, name);
+		return -ENAMETOOLONG;
+	}
+	return 0;
+}
+
+int control__connect(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
+		return fd;
+	err = errno;
+	close(fd);
+	return -err;
+}

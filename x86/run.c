@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+
+/* `lkvm run`: options, checks, set-up, the guest's life, teardown. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/cmd.h"
+#include "lkvm/loop.h"
+#include "lkvm/module.h"
+#include "lkvm/vm.h"
+#include "x86/options.h"
+#include "x86/run.h"
+#include "x86/vcpu.h"
+
+#define NAME_MAX_LEN 64
+#define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+#define MEM_MIN	     (2 * MiB)
+#define MEM_MAX	     (1ULL << 50) /* what KVM takes is asked later; here only sums must not wrap */
+
+static struct vm vm = {
+	.ram_size = 512 * MiB,
+	.cpus = 1,
+	.kvm_fd = -1,
+	.vm_fd = -1,
+};
+static char default_name[32];
+
+const char *run__name(void)
+{
+	return vm.name;
+}
+
+static int parse_kernel(const char *arg)
+{
+	if (vm.kernel) {
+		pr_err("two kernels: %s and %s; give one", vm.kernel, arg);
+		return -EINVAL;
+	}
+	vm.kernel = arg;
+	return 0;
+}
+
+static int parse_initrd(const char *arg)
+{
+	vm.initrd = arg;
+	return 0;
+}
+
+static int parse_params(const char *arg)
+{
+	vm.params = arg;
+	return 0;
+}
+
+static int parse_cpus(const char *arg)
+{
+	u64 n;
+
+	if (parse_uint(arg, 1, 255, &n) < 0) {
+		pr_err("--cpus %s: give a number from 1 to 255", arg);
+		return -EINVAL;
+	}
+	vm.cpus = (unsigned int)n;
+	return 0;
+}
+
+static int parse_mem(const char *arg)
+{
+	u64 size;
+	/* Without a suffix it is MiB. */
+	bool bare = arg[0] && !strchr("KMGkmg", arg[strlen(arg) - 1]);
+
+	if (parse_size(arg, &size) < 0 ||
+	    (bare && __builtin_mul_overflow(size, MiB, &size))) {
+		pr_err("--mem %s: give a size like 512, 512M or 4G", arg);
+		return -EINVAL;
+	}
+	if (size < MEM_MIN || size > MEM_MAX || !IS_ALIGNED(size, 4 * KiB)) {
+		pr_err("--mem %s: give at least 2M, in multiples of 4K", arg);
+		return -EINVAL;
+	}
+	vm.ram_size = size;
+	return 0;
+}
+
+static int parse_name(const char *arg)
+{
+	size_t len = strlen(arg);
+
+	if (!len || len > NAME_MAX_LEN || strspn(arg, NAME_CHARS) != len || strchr(".-", arg[0])) {
+		pr_err("--name %s: use 1 to %d letters, digits and ._- (not . or - first)", arg,
+		       NAME_MAX_LEN);
+		return -EINVAL;
+	}
+	vm.name = arg;
+	return 0;
+}
+
+static int parse_quiet(const char *arg)
+{
+	pr__set_quiet(true);
+	return 0;
+}
+
+static int check_file(const char *what, const char *path)
+{
+	struct stat st;
+	int ret = 0;
+
+	if (access(path, R_OK) < 0 || stat(path, &st) < 0)
+		ret = -errno;
+	else if (S_ISDIR(st.st_mode))
+		ret = -EISDIR;
+	if (ret < 0)
+		pr_err("cannot read %s %s: %s", what, path, strerror(-ret));
+	return ret;
+}
+
+static int run_validate(void)
+{
+	if (!vm.kernel) {
+		pr_err("no kernel given; use lkvm run --kernel FILE");
+		return -EINVAL;
+	}
+	if (check_file("the kernel", vm.kernel) < 0)
+		return -EINVAL;
+	if (vm.initrd && check_file("the initrd", vm.initrd) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+static const struct option_def run_options[] = {
+	{ .name = "kernel", .letter = 'k', .arg = "FILE", .parse = parse_kernel,
+	  .help = "the kernel: bzImage, or ELF with a PVH entry (--kernel may be left out)" },
+	{ .name = "initrd", .letter = 'i', .arg = "FILE", .parse = parse_initrd,
+	  .help = "initial RAM disk" },
+	{ .name = "params", .letter = 'p', .arg = "TEXT", .parse = parse_params,
+	  .help = "the kernel's command line" },
+	{ .name = "cpus", .letter = 'c', .arg = "N", .parse = parse_cpus,
+	  .help = "number of vCPUs (default 1)" },
+	{ .name = "mem", .letter = 'm', .arg = "SIZE", .parse = parse_mem,
+	  .help = "RAM, in MiB or with K, M, G (default 512M)" },
+	{ .name = "name", .arg = "NAME", .parse = parse_name,
+	  .help = "for lkvm list, stop and debug (default lkvm-PID)" },
+	{ .name = "quiet", .parse = parse_quiet, .help = "errors and warnings only" },
+	{ .name = NULL },
+};
+
+static struct module run_module = {
+	.name = "run",
+	.level = MODULE_CORE,
+	.options = run_options,
+	.validate = run_validate,
+};
+LKVM_MODULE(run_module);
+
+/* Undo the set-ups of all modules before @end, the last first. */
+static void teardown_until(const struct module *end)
+{
+	struct module *last;
+
+	while (end != module__first()) {
+		last = module__first();
+		while (last->next != end)
+			last = last->next;
+		if (last->teardown)
+			last->teardown(&vm);
+		end = last;
+	}
+}
+
+static int setup_all(void)
+{
+	for (struct module *m = module__first(); m; m = m->next) {
+		int ret = m->setup ? m->setup(&vm) : 0;
+
+		if (ret < 0) {
+			teardown_until(m);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+void cmd_run__usage(void)
+{
+	printf("Usage: lkvm run [OPTION]... [KERNEL]\n\n");
+	options__print();
+	printf("\nCtrl-a x ends the run, Ctrl-a Ctrl-a types Ctrl-a.  Exit status: 0 powered off, "
+	       "2 usage,\n3 host or set-up, 4 guest panic, 5 triple fault, 6 KVM, 7 isolation lost, "
+	       "130 stopped.\n");
+}
+
+int cmd_run(int argc, char **argv)
+{
+	bool help = false;
+	int status;
+
+	if (options__parse(argc, argv, parse_kernel, &help) < 0)
+		return VM_USAGE;
+	if (help) {
+		cmd_run__usage();
+		return 0;
+	}
+	if (!vm.name) {
+		snprintf(default_name, sizeof(default_name), "lkvm-%d", (int)getpid());
+		vm.name = default_name;
+	}
+	for (struct module *m = module__first(); m; m = m->next)
+		if (m->validate && m->validate() < 0)
+			return VM_USAGE;
+	if (setup_all() < 0)
+		return VM_HOST;
+	status = vcpu__start(&vm) < 0 ? VM_HOST : loop__run(vm.loop);
+	teardown_until(NULL);
+	return status;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	bool good = true;
+
+	if (argc > 1) {
+		pr_err("check takes no arguments");
+		return VM_USAGE;
+	}
+	for (struct module *m = module__first(); m; m = m->next)
+		if (m->check && !m->check())
+			good = false;
+	return good ? 0 : VM_HOST;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+
+/*
+ * Console input, the terminal's mode, and the signals that end lkvm.
+ *
+ * A terminal is always read, so that Ctrl-a x works whatever the guest does; other input (a pipe)
+ * is read only as fast as the guest takes it.  The terminal goes back to its mode on every way out:
+ * teardown, exit(), and the signals a bug raises.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "lkvm/loop.h"
+#include "lkvm/module.h"
+#include "lkvm/vm.h"
+#include "x86/term.h"
+
+#define IN_SIZE 4096 /* a power of two */
+#define ESCAPE	0x01 /* Ctrl-a */
+
+static struct {
+	u8 buf[IN_SIZE];
+	u32 head, tail;
+	struct vm *vm;
+	bool tty;    /* ours to read and to set */
+	bool file;   /* epoll does not take it: read when wanted */
+	bool eof;
+	bool escape; /* Ctrl-a was typed */
+	struct loop_fd *lfd;
+	void (*fn)(void *arg);
+	void *fn_arg;
+	int signals;
+	struct loop_fd *signals_lfd;
+} in = { .signals = -1 };
+
+static struct termios saved;
+static volatile sig_atomic_t raw;
+
+static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
+static sigset_t ending;
+
+void term__on_input(void (*fn)(void *arg), void *arg)
+{
+	in.fn = fn;
+	in.fn_arg = arg;
+}
+
+/* Async-signal-safe. */
+static void restore(void)
+{
+	if (raw)
+		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+	raw = 0;
+}
+
+static void set_raw(void)
+{
+	struct termios t = saved;
+
+	cfmakeraw(&t);
+	/* The guest ends lines with CR LF itself; lkvm's own messages need the LF translated. */
+	t.c_oflag |= OPOST | ONLCR;
+	raw = 1;
+	tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
+static void fatal_signal(int sig)
+{
+	restore();
+	raise(sig); /* the handler was one-shot: this time it kills */
+}
+
+static u32 in_room(void)
+{
+	return IN_SIZE - (in.head - in.tail);
+}
+
+/* One typed byte: Ctrl-a x quits, Ctrl-a Ctrl-a is one Ctrl-a. */
+static void typed(u8 c)
+{
+	if (in.escape) {
+		in.escape = false;
+		if (c == 'x' || c == 'X') {
+			vm__stop(in.vm, VM_STOPPED);
+			return;
+		}
+		if (c != ESCAPE)
+			return;
+	} else if (c == ESCAPE) {
+		in.escape = true;
+		return;
+	}
+	if (in_room())
+		in.buf[in.head++ % IN_SIZE] = c;
+}
+
+static void in_read(void)
+{
+	u8 buf[256];
+	u32 max = in.tty ? sizeof(buf) : MIN((u32)sizeof(buf), in_room());
+	ssize_t n;
+
+	if (in.eof || !max)
+		return;
+	n = read(STDIN_FILENO, buf, max);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0)
+		in.eof = true;
+	for (ssize_t i = 0; i < n; i++) {
+		if (in.tty)
+			typed(buf[i]);
+		else
+			in.buf[in.head++ % IN_SIZE] = buf[i];
+	}
+}
+
+static void in_ready(void *arg, u32 events);
+
+/* Watch stdin exactly while there is use for what it gives. */
+static void in_watch(void)
+{
+	bool want = in.vm && !in.eof && !in.file && (in.tty || in_room());
+
+	if (!want) {
+		loop__del(in.lfd);
+		in.lfd = NULL;
+	} else if (!in.lfd) {
+		in.lfd = loop__add(in.vm->loop, STDIN_FILENO, EPOLLIN, in_ready, NULL);
+		if (!in.lfd && errno == EPERM)
+			in.file = true; /* a regular file or /dev/null */
+		else if (!in.lfd)
+			in.eof = true; /* closed */
+	}
+}
+
+static void in_ready(void *arg, u32 events)
+{
+	in_read();
+	in_watch();
+	if (in.fn)
+		in.fn(in.fn_arg);
+}
+
+bool term__getc(u8 *c)
+{
+	if (in.file && in.head == in.tail)
+		in_read();
+	if (in.head == in.tail)
+		return false;
+	*c = in.buf[in.tail++ % IN_SIZE];
+	in_watch();
+	return true;
+}
+
+static void got_signal(void *arg, u32 events)
+{
+	struct signalfd_siginfo si;
+
+	if (read(in.signals, &si, sizeof(si)) != sizeof(si))
+		return;
+	if (si.ssi_signo != SIGCONT)
+		vm__stop(in.vm, VM_STOPPED);
+	else if (raw)
+		set_raw(); /* whoever had the terminal meanwhile has changed its mode */
+}
+
+static int watch_signals(struct vm *vm)
+{
+	sigemptyset(&ending);
+	sigaddset(&ending, SIGTERM);
+	sigaddset(&ending, SIGINT);
+	sigaddset(&ending, SIGHUP);
+	sigaddset(&ending, SIGQUIT);
+	sigaddset(&ending, SIGCONT);
+	in.signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (in.signals < 0)
+		goto err;
+	in.signals_lfd = loop__add(vm->loop, in.signals, EPOLLIN, got_signal, NULL);
+	if (!in.signals_lfd)
+		goto err_close;
+	sigprocmask(SIG_BLOCK, &ending, NULL);
+	return 0;
+
+err_close:
+	close(in.signals);
+err:
+	pr_err("cannot watch for signals: %s", strerror(errno));
+	return -EIO;
+}
+
+static void term_teardown(struct vm *vm)
+{
+	restore();
+	loop__del(in.lfd);
+	in.lfd = NULL;
+	loop__del(in.signals_lfd);
+	in.signals_lfd = NULL;
+	/* Signals stay blocked: one more Ctrl-c must not cut the teardown short. */
+	close(in.signals);
+	in.signals = -1;
+	in.vm = NULL;
+}
+
+static int term_setup(struct vm *vm)
+{
+	struct sigaction sa = { .sa_handler = fatal_signal, .sa_flags = SA_RESETHAND | SA_NODEFER };
+	int ret = watch_signals(vm);
+
+	if (ret < 0)
+		return ret;
+	in.vm = vm;
+	signal(SIGPIPE, SIG_IGN); /* a reader that leaves is an error of that write */
+	/* In the background the terminal is somebody else's: touching it would stop us. */
+	in.tty = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp() &&
+		 tcgetattr(STDIN_FILENO, &saved) == 0;
+	if (in.tty) {
+		for (unsigned int i = 0; i < ARRAY_SIZE(fatal); i++)
+			sigaction(fatal[i], &sa, NULL);
+		atexit(restore);
+		set_raw();
+	} else if (isatty(STDIN_FILENO)) {
+		in.eof = true;
+	}
+	in_watch();
+	return 0;
+}
+
+static struct module term_module = {
+	.name = "term",
+	.level = MODULE_LATE,
+	.setup = term_setup,
+	.teardown = term_teardown,
+};
+LKVM_MODULE(term_module);
