@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The disk: real files, real Linux AIO, a driver that talks to it through queue and transport. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libaio.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- A host that can be made to do less, or refuse --- */
+
+static bool host_short, host_no_fdsync, host_one;
+static int host_error;
+static unsigned int host_submits, host_sync_writes, host_bounced;
+
+static int fake_submit(io_context_t ctx, long n, struct iocb **cb)
+{
+	if (host_error)
+		return host_error;
+	if (host_one && n > 1)
+		n = 1;
+	for (long i = 0; i < n; i++) {
+		struct iocb *c = cb[i];
+		short op = c->aio_lio_opcode;
+
+		if (op == IO_CMD_FDSYNC && host_no_fdsync)
+			return i ? i : -EINVAL;
+		if (host_short && (op == IO_CMD_PREADV || op == IO_CMD_PWRITEV))
+			c->u.v.nr = 1;
+		if (op == IO_CMD_PREAD || op == IO_CMD_PWRITE) {
+			host_bounced++;
+			if (host_short && c->u.c.nbytes > 4096)
+				c->u.c.nbytes = 4096;
+		}
+		host_sync_writes += c->aio_rw_flags != 0;
+	}
+	host_submits++;
+	return io_submit(ctx, n, cb);
+}
+
+#define io_submit fake_submit
+#include "virtio/blk_aio.c"
+#undef io_submit
+#include "virtio/blk.c"
+#include "virtio/blk_file.c"
+#include "virtio/chain.c"
+#include "virtio/iov.c"
+#include "virtio/pci.c"
+#include "virtio/pci_caps.c"
+#include "virtio/pci_common.c"
+#include "virtio/queue.c"
+
+#define FAKE_TRANSPORT
+#include "tests/unit/virtio_fake.h"
+
+#define SIZE	(256 * KiB)
+#define SECTORS (SIZE / SECTOR)
+
+static struct module *registered;
+void module__register(struct module *m)
+{
+	registered = m;
+}
+
+static struct vm vm = { .cpus = 1 };
+static struct blk_file file;
+static struct blk blk;
+static char path[] = "/tmp/lkvm-test-blk-XXXXXX";
+static u8 image[SIZE];
+
+static void put(u32 off, u32 len, u64 val)
+{
+	blk.dev.pci.ops->bar_access(&blk.dev.pci, 0, off, (u8 *)&val, len, true);
+}
+
+static u64 get(u32 off, u32 len)
+{
+	u64 val = 0;
+
+	blk.dev.pci.ops->bar_access(&blk.dev.pci, 0, off, (u8 *)&val, len, false);
+	return val;
+}
+
+static void write_image(void)
+{
+	int fd = open(path, O_RDWR | O_TRUNC);
+
+	for (unsigned int i = 0; i < SIZE; i++)
+		image[i] = i * 7 + i / 512;
+	if (fd < 0 || write(fd, image, SIZE) != (ssize_t)SIZE)
+		exit(1);
+	close(fd);
+}
+
+static void drive(u64 features)
+{
+	memset(ram, 0, sizeof(ram));
+	iova_identity();
+	drv_size = 64;
+	put(20, 1, 0);
+	put(20, 1, 3);
+	put(8, 4, 0);
+	put(12, 4, (u32)features);
+	put(8, 4, 1);
+	put(12, 4, features >> 32);
+	put(20, 1, 11);
+	put(16, 2, 0);
+	put(24, 2, drv_size);
+	put(26, 2, 1);
+	put(32, 8, DRV_DESC);
+	put(40, 8, DRV_AVAIL);
+	put(48, 8, DRV_USED);
+	put(28, 2, 1);
+	put(20, 1, 15);
+}
+
+#define FEATURES (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_BLK_F_FLUSH))
+
+static void stop(void)
+{
+	if (blk.dev.transport)
+		blk__exit(&blk);
+	blk_file__close(&file);
+	host_short = host_no_fdsync = host_one = false;
+	host_error = 0;
+	host_submits = host_sync_writes = host_bounced = messages = 0;
+	memset(fired, 0, sizeof(fired));
+}
+
+static int start_with(const char *opts, u64 features)
+{
+	char arg[128];
+	int err;
+
+	stop();
+	write_image();
+	memset(&file, 0, sizeof(file));
+	snprintf(arg, sizeof(arg), "%s%s", path, opts);
+	err = blk_file__parse(&file, arg);
+	if (!err)
+		err = blk_file__open(&file);
+	if (!err)
+		err = blk__init(&blk, &vm, &file, 0);
+	if (!err)
+		drive(features);
+	return err;
+}
+
+static void set_header(u32 type, u64 sector)
+{
+	struct virtio_blk_outhdr hdr = { .type = type, .sector = sector };
+
+	memcpy(ram + DRV_DATA, &hdr, sizeof(hdr));
+}
+
+#define STATUS_AT (DRV_DATA + 0x20u)
+#define BUF	  (DRV_DATA + 0x1000u)
+
+static void ring_and_wait(u16 count)
+{
+	u16 want = drv_used_idx() + count;
+
+	put(VIRTIO_BAR_NOTIFY, 2, 0);
+	for (int i = 0; i < 100 && drv_used_idx() != want; i++)
+		loop_turn(50);
+}
+
+/* One request with one data buffer; its status, or 0xee if it was not answered. */
+static u8 io(u32 type, u64 sector, u32 addr, u32 len)
+{
+	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
+
+	set_header(type, sector);
+	ram[STATUS_AT] = 0xee;
+	drv_desc(0, DRV_DATA, 16, NEXT, len ? 1 : 2);
+	drv_desc(1, addr, len, NEXT | (in ? WRITE : 0), 2);
+	drv_desc(2, STATUS_AT, 1, WRITE, 0);
+	drv_add(0);
+	ring_and_wait(1);
+	return ram[STATUS_AT];
+}
+
+static u32 last_len(void)
+{
+	return drv_used_len(drv_used_idx() - 1);
+}
+
+static bool on_disk(u64 off, const void *what, u64 len)
+{
+	static u8 buf[SIZE];
+	int fd = open(path, O_RDONLY);
+	bool same = pread(fd, buf, len, off) == (ssize_t)len && !memcmp(buf, what, len);
+
+	close(fd);
+	return same;
+}
+
+static void test_io(const char *how, const char *opts, u32 skew)
+{
+	u32 buf = BUF + skew;
+
+	if (start_with(opts, FEATURES)) {
+		ok(true, "%s # SKIP %s", how, last_msg);
+		return;
+	}
+	eq(io(VIRTIO_BLK_T_IN, 0, buf, 512), 0, "%s: read", how);
+	ok(!memcmp(ram + buf, image, 512) && last_len() == 513, "%s: the right bytes", how);
+	eq(fired[1], 1, "%s: an interrupt", how);
+	eq(io(VIRTIO_BLK_T_IN, 8, buf, SIZE - 4096), 0, "%s: read to the end", how);
+	ok(!memcmp(ram + buf, image + 4096, SIZE - 4096), "%s: all of it", how);
+	memset(ram + buf, 0xa5, 8192);
+	eq(io(VIRTIO_BLK_T_OUT, 16, buf, 8192), 0, "%s: write", how);
+	eq(last_len(), 1, "%s: only the status is written to memory", how);
+	eq(io(VIRTIO_BLK_T_FLUSH, 0, buf, 0), 0, "%s: flush", how);
+	ok(on_disk(8192, ram + buf, 8192) && on_disk(0, image, 8192) &&
+		   on_disk(16384, image + 16384, SIZE - 16384),
+	   "%s: the right place, and only that", how);
+	eq(host_sync_writes, 0, "%s: writes are cached", how);
+
+	host_short = true;
+	eq(io(VIRTIO_BLK_T_IN, 64, buf, 65536), 0, "%s: read from a host that does less", how);
+	ok(!memcmp(ram + buf, image + 32768, 65536), "%s: is complete in the end", how);
+	memset(ram + buf, 0x5a, 65536);
+	eq(io(VIRTIO_BLK_T_OUT, 64, buf, 65536), 0, "%s: write to it", how);
+	ok(on_disk(32768, ram + buf, 65536), "%s: too", how);
+}
+
+static void test_scattered(const char *how, const char *opts)
+{
+	u8 want[3 * 512 + 1];
+
+	if (start_with(opts, FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC))) {
+		ok(true, "%s # SKIP %s", how, last_msg);
+		return;
+	}
+	/* The framing is the driver's choice: a split header, odd pieces, the status in the last */
+	set_header(VIRTIO_BLK_T_IN, 2);
+	drv_desc(0, DRV_TABLE, 5 * 16, INDIRECT, 0);
+	drv_desc_at(DRV_TABLE, 0, DRV_DATA, 5, NEXT, 1);
+	drv_desc_at(DRV_TABLE, 1, DRV_DATA + 5, 11, NEXT, 2);
+	drv_desc_at(DRV_TABLE, 2, BUF + 3, 100, NEXT | WRITE, 3);
+	drv_desc_at(DRV_TABLE, 3, BUF + 2000, 1000, NEXT | WRITE, 4);
+	drv_desc_at(DRV_TABLE, 4, BUF + 5000, 436 + 1, WRITE, 0);
+	ram[BUF + 5436] = 0xee;
+	drv_add(0);
+	host_short = true;
+	ring_and_wait(1);
+	memcpy(want, ram + BUF + 3, 100);
+	memcpy(want + 100, ram + BUF + 2000, 1000);
+	memcpy(want + 1100, ram + BUF + 5000, 436);
+	ok(ram[BUF + 5436] == 0 && !memcmp(want, image + 1024, 1536), "%s: oddly framed read", how);
+	ok(ram[BUF + 2] == 0 && ram[BUF + 103] == 0 && ram[BUF + 3000] == 0 &&
+		   ram[BUF + 5437] == 0,
+	   "%s: and nothing beside it", how);
+}
+
+static void test_batch(void)
+{
+	unsigned int bad = 0;
+
+	start_with("", FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX));
+	host_one = true;
+	for (u16 i = 0; i < 64; i++) {
+		struct virtio_blk_outhdr hdr = { .type = VIRTIO_BLK_T_IN, .sector = i };
+		u32 at = DRV_DATA + 16 * i, table = DRV_TABLE + 48 * i;
+
+		memcpy(ram + at, &hdr, sizeof(hdr));
+		drv_desc(i, table, 48, INDIRECT, 0);
+		drv_desc_at(table, 0, at, 16, NEXT, 1);
+		drv_desc_at(table, 1, 0x20000 + 1024 * i, 512, NEXT | WRITE, 2);
+		drv_desc_at(table, 2, 0x20000 + 1024 * i + 600, 1, WRITE, 0);
+		ram[0x20000 + 1024 * i + 600] = 0xee;
+		drv_add(i);
+	}
+	ring_and_wait(64);
+	for (u16 i = 0; i < 64; i++)
+		bad += ram[0x20000 + 1024 * i + 600] ||
+		       memcmp(ram + 0x20000 + 1024 * i, image + 512 * i, 512);
+	eq(bad, 0, "64 requests at once, submitted one by one");
+	ok(fired[1] >= 1 && fired[1] < 64, "with fewer interrupts");
+	eq(blk.inflight, 0, "nothing is left at the host");
+}
+
+static void test_bounds(void)
+{
+	static const struct {
+		u64 sector;
+		u32 len;
+	} bad[] = {
+		{ SECTORS, 512 }, { SECTORS - 1, 1024 }, { ~0ULL, 512 },   { ~0ULL, 1024 },
+		{ 1ULL << 55, 512 }, { (1ULL << 55) - 1, 1024 }, { 0, 511 }, { 0, 513 },
+		{ 0, 1 }, { SECTORS + 1, 0 },
+	};
+
+	start_with("", FEATURES);
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		eq(io(VIRTIO_BLK_T_IN, bad[i].sector, BUF, bad[i].len), VIRTIO_BLK_S_IOERR,
+		   "read of %u at %#llx", bad[i].len, bad[i].sector);
+		eq(io(VIRTIO_BLK_T_OUT, bad[i].sector, BUF, bad[i].len), VIRTIO_BLK_S_IOERR,
+		   "write of %u at %#llx", bad[i].len, bad[i].sector);
+	}
+	eq(host_submits, 0, "none of them reached the host");
+	eq(last_len(), 1, "one byte written: the status");
+	eq(io(VIRTIO_BLK_T_IN, SECTORS - 1, BUF, 512), 0, "the last sector");
+	eq(io(VIRTIO_BLK_T_IN, SECTORS, BUF, 0), 0, "nothing at the very end");
+	eq(io(VIRTIO_BLK_T_DISCARD, 0, BUF, 16), VIRTIO_BLK_S_UNSUPP, "discard is unsupported");
+	eq(io(~0u, 0, BUF, 512), VIRTIO_BLK_S_UNSUPP, "so is nonsense");
+
+	/* The image shrinks under us. */
+	if (truncate(path, 4096 + 100))
+		exit(1);
+	eq(io(VIRTIO_BLK_T_IN, 8, BUF, 4096), VIRTIO_BLK_S_IOERR, "a read the host ends early");
+	ok(strstr(last_msg, path) && strstr(last_msg, "virtio-blk.0"), "is told: %s", last_msg);
+}
+
+static void test_framing(void)
+{
+	start_with("", FEATURES);
+	set_header(VIRTIO_BLK_T_IN, 0);
+	drv_desc(0, DRV_DATA, 15, NEXT, 1);
+	drv_desc(1, STATUS_AT, 1, WRITE, 0);
+	ram[STATUS_AT] = 0xee;
+	drv_add(0);
+	ring_and_wait(1);
+	eq(ram[STATUS_AT], VIRTIO_BLK_S_IOERR, "a header too short");
+	drv_desc(2, DRV_DATA, 16, NEXT, 3);
+	drv_desc(3, RAM_SIZE - 256, 512, NEXT | WRITE, 1);
+	ram[STATUS_AT] = 0xee;
+	drv_add(2);
+	ring_and_wait(1);
+	eq(ram[STATUS_AT], VIRTIO_BLK_S_IOERR, "a buffer that is not RAM");
+	ok(!(get(20, 1) & 0x40), "both leave the device alive");
+	drv_desc(4, DRV_DATA, 16, 0, 0);
+	drv_add(4);
+	ring_and_wait(0);
+	ok(get(20, 1) & 0x40, "no status byte: NEEDS_RESET");
+	eq(fired[0], 1, "and a configuration interrupt");
+	drive(FEATURES);
+	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), 0, "after a reset it works again");
+	drv_desc(5, DRV_DATA, 16, NEXT, 6);
+	drv_desc(6, RAM_SIZE, 1, WRITE, 0);
+	drv_add(5);
+	ring_and_wait(0);
+	ok(get(20, 1) & 0x40, "a status byte outside RAM: NEEDS_RESET");
+}
+
+static void test_id_and_config(void)
+{
+	start_with(",serial=ABCDEFGHIJKLMNOPQRST", FEATURES);
+	memset(ram + BUF, 0xee, 64);
+	eq(io(VIRTIO_BLK_T_GET_ID, 0, BUF, 20), 0, "GET_ID");
+	ok(!memcmp(ram + BUF, "ABCDEFGHIJKLMNOPQRST", 20) && ram[BUF + 20] == 0xee,
+	   "20 bytes of serial");
+	eq(last_len(), 21, "and as many are told");
+	memset(ram + BUF, 0xee, 64);
+	eq(io(VIRTIO_BLK_T_GET_ID, 0, BUF, 4), 0, "GET_ID into 4 bytes");
+	ok(!memcmp(ram + BUF, "ABCD\xee", 5), "gives 4");
+	eq(get(VIRTIO_BAR_DEVICE, 8), SECTORS, "capacity");
+	eq(get(VIRTIO_BAR_DEVICE + 12, 4), VIRTIO_QUEUE_MAX - 2, "seg_max");
+	eq(get(VIRTIO_BAR_DEVICE + 20, 4), 512, "blk_size");
+	eq(get(VIRTIO_BAR_DEVICE + 24, 1), 3, "4 KiB are a physical block");
+	eq(get(VIRTIO_BAR_DEVICE + 34, 2), 1, "one queue for one CPU");
+	vm.cpus = 16;
+	start_with("", FEATURES);
+	eq(get(VIRTIO_BAR_DEVICE + 34, 2), 4, "four for many");
+	ok(blk.ops.features & BIT(VIRTIO_BLK_F_MQ), "MQ");
+	ok(!(blk.ops.features & BIT(VIRTIO_BLK_F_RO)), "not RO");
+	vm.cpus = 1;
+}
+
+static void test_ro(void)
+{
+	start_with(",ro", FEATURES | BIT(VIRTIO_BLK_F_RO));
+	ok(get(20, 1) == 15, "RO is offered");
+	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), 0, "ro: read");
+	eq(io(VIRTIO_BLK_T_OUT, 0, BUF, 512), VIRTIO_BLK_S_IOERR, "ro: write");
+	eq(io(VIRTIO_BLK_T_FLUSH, 0, BUF, 0), 0, "ro: flush");
+	ok(on_disk(0, image, SIZE), "ro: unchanged");
+}
+
+static void test_flush(void)
+{
+	start_with("", FEATURES);
+	host_no_fdsync = true;
+	eq(io(VIRTIO_BLK_T_FLUSH, 0, BUF, 0), 0, "a host without asynchronous fdsync");
+	start_with("", BIT(VIRTIO_F_VERSION_1));
+	memset(ram + BUF, 0x33, 512);
+	eq(io(VIRTIO_BLK_T_OUT, 0, BUF, 512), 0, "a driver that cannot flush");
+	eq(host_sync_writes, 1, "has its writes on the medium");
+	host_error = -EAGAIN;
+	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), VIRTIO_BLK_S_IOERR, "a host that refuses");
+	host_error = 0;
+	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), 0, "once");
+}
+
+/* No wait between submission and reset: the answer must not come, nor memory change after it. */
+static void test_reset(void)
+{
+	static u8 before[RAM_SIZE];
+
+	if (start_with(",direct", FEATURES))
+		start_with("", FEATURES);
+	set_header(VIRTIO_BLK_T_IN, 0);
+	drv_desc(0, DRV_DATA, 16, NEXT, 1);
+	drv_desc(1, BUF, 65536, NEXT | WRITE, 2);
+	drv_desc(2, STATUS_AT, 1, WRITE, 0);
+	drv_add(0);
+	put(VIRTIO_BAR_NOTIFY, 2, 0);
+	put(20, 1, 0);
+	eq(blk.inflight, 0, "reset waits for the host");
+	memcpy(before, ram, RAM_SIZE);
+	for (int i = 0; i < 3; i++)
+		loop_turn(10);
+	ok(!memcmp(before, ram, RAM_SIZE), "memory is quiet after it");
+	drive(FEATURES);
+	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), 0, "and the next driver starts afresh");
+	eq(drv_used_idx(), 1, "with the first used entry");
+}
+
+static void test_iommu(void)
+{
+	u64 features = FEATURES | BIT(VIRTIO_F_ACCESS_PLATFORM);
+
+	fake_behind_iommu = true;
+	start_with("", features);
+	for (unsigned int i = 0; i < 64; i++)
+		iova[0x40 + i] = 0xff - i;
+	eq(io(VIRTIO_BLK_T_IN, 0, 0x40200, SIZE - 4096), 0, "a scattered read");
+	ok(!memcmp(ram + 0xff200, image, 0xe00) && !memcmp(ram + 0xfe000, image + 0xe00, 4096),
+	   "reaches every page");
+	iova[0x45] = IOVA_NONE;
+	eq(io(VIRTIO_BLK_T_IN, 0, 0x40200, 65536), VIRTIO_BLK_S_IOERR, "a page that is blocked");
+	iova[0x45] = 0x45;
+	iova_ro[0x45] = true;
+	eq(io(VIRTIO_BLK_T_IN, 0, 0x40200, 65536), VIRTIO_BLK_S_IOERR, "one that is read-only");
+	eq(io(VIRTIO_BLK_T_OUT, 0, 0x40200, 65536), 0, "which is good to write from");
+	fake_behind_iommu = false;
+}
+
+static int opened(const char *arg)
+{
+	struct blk_file f = { 0 };
+	int err = blk_file__parse(&f, arg);
+
+	if (!err)
+		err = blk_file__open(&f);
+	if (!err)
+		blk_file__close(&f);
+	return err;
+}
+
+static void test_files(void)
+{
+	struct blk_file f = { 0 };
+	char arg[64];
+
+	stop();
+	eq(opened(""), -EINVAL, "no file");
+	eq(opened(",ro"), -EINVAL, "only options");
+	eq(opened("/nonexistent/x"), -ENOENT, "a file that is not there");
+	ok(strstr(last_msg, "/nonexistent/x"), "named: %s", last_msg);
+	eq(opened("/tmp"), -EISDIR, "a directory");
+	eq(opened("/tmp,ro"), -EINVAL, "a directory to read");
+	eq(opened("/dev/null"), -EINVAL, "a character device");
+	eq(opened("/dev/null,rw"), -EINVAL, "an unknown option");
+	eq(opened("/dev/null,serial="), -EINVAL, "an empty serial");
+	eq(opened("/dev/null,serial=012345678901234567890"), -EINVAL, "a serial of 21 characters");
+	if (truncate(path, 0))
+		exit(1);
+	eq(opened(path), -EINVAL, "an empty file");
+	if (truncate(path, 1000))
+		exit(1);
+	eq(opened(path), -EINVAL, "a file of 1000 bytes");
+	ok(strstr(last_msg, "1000") && strstr(last_msg, "512"), "says: %s", last_msg);
+	if (truncate(path, 512))
+		exit(1);
+	eq(opened(path), 0, "a file of 512 bytes");
+
+	snprintf(arg, sizeof(arg), "%s,ro", path);
+	ok(!blk_file__parse(&f, path) && !blk_file__open(&f), "open to write");
+	eq(opened(path), -EBUSY, "not by two");
+	eq(opened(arg), -EBUSY, "nor to read then");
+	blk_file__close(&f);
+	ok(!blk_file__parse(&f, arg) && !blk_file__open(&f), "open to read");
+	eq(opened(arg), 0, "by two");
+	eq(opened(path), -EBUSY, "but not to write");
+	blk_file__close(&f);
+}
+
+static void test_module(void)
+{
+	char arg[64];
+
+	write_image();
+	ok(registered && registered->level == MODULE_DEVICE, "the module registers itself");
+	snprintf(arg, sizeof(arg), "%s,ro", path);
+	for (int i = 0; i < 2; i++)
+		eq(registered->options[0].parse(arg), 0, "--disk, number %d", i);
+	eq(registered->validate(), 0, "both can be opened");
+	eq(registered->setup(&vm), 0, "both are set up");
+	ok(!strcmp(disks[1]->blk.name, "virtio-blk.1") &&
+		   !strcmp(disks[1]->file.serial, "lkvm-disk-1"),
+	   "names and serials follow the order");
+	registered->teardown(&vm);
+	eq(watching(), 0, "nothing is left after teardown");
+	eq(registered->validate(), 0, "once more");
+	fake_pci_error = -ENOSPC;
+	eq(registered->setup(&vm), -ENOSPC, "no slot");
+	ok(watching() == 0 && disks[0]->file.fd < 0, "is undone");
+	fake_pci_error = 0;
+}
+
+/* A driver that writes garbage everywhere it can; ASan and UBSan watch. */
+static void test_random(void)
+{
+	unsigned int seed = 99, answered = 0;
+
+	start_with("", FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC));
+	for (int round = 0; round < 2000; round++) {
+		u8 wild = rand_r(&seed) % 32;
+
+		if (get(20, 1) != 15)
+			drive(FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC));
+		set_header(rand_r(&seed) % 10, rand_r(&seed) % (SECTORS + 8));
+		drv_desc(0, DRV_DATA, rand_r(&seed) % 32, NEXT, 1);
+		drv_desc(1, wild == 1 ? RAM_SIZE - 99 : BUF + (u32)rand_r(&seed) % 4096,
+			 rand_r(&seed) % 3 ? 512u * (rand_r(&seed) % 128) : (u32)rand_r(&seed),
+			 NEXT | (rand_r(&seed) & WRITE), wild == 2 ? rand_r(&seed) : 2);
+		drv_desc(2, STATUS_AT, rand_r(&seed) % 4, rand_r(&seed) % 8 ? WRITE : 0, 0);
+		drv_add(wild == 3 ? rand_r(&seed) : 0);
+		put(VIRTIO_BAR_NOTIFY, 2, 0);
+		if (rand_r(&seed) % 50 == 0)
+			put(20, 1, 0);
+		loop_turn(0);
+		answered += drv_used_idx() != 0;
+	}
+	ok(answered > 100, "a wild driver is answered %u times", answered);
+	put(20, 1, 0);
+	eq(blk.inflight, 0, "and leaves nothing behind");
+}
+
+int main(void)
+{
+	int fd = mkstemp(path);
+
+	if (fd < 0)
+		return 1;
+	close(fd);
+	test_io("cached", "", 0);
+	test_io("cached, misaligned", "", 3);
+	test_io("direct", ",direct", 0);
+	eq(host_bounced, 0, "direct: aligned buffers are used as they are");
+	test_io("direct, misaligned", ",direct", 5);
+	test_scattered("cached", "");
+	test_scattered("direct", ",direct");
+	test_batch();
+	test_bounds();
+	test_framing();
+	test_id_and_config();
+	test_ro();
+	test_flush();
+	test_reset();
+	test_iommu();
+	test_random();
+	test_files();
+	test_module();
+	unlink(path);
+	return tap_done();
+}

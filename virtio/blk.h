@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef VIRTIO_BLK_H
+#define VIRTIO_BLK_H
+
+/*
+ * A disk in three parts: blk_file.c opens the image (and is the module with the option), blk.c
+ * understands the requests (virtio 5.2), blk_aio.c does them.
+ */
+
+#include <libaio.h>
+#include <limits.h>
+#include <linux/virtio_blk.h>
+
+#include "lkvm/virtio.h"
+
+#define SECTOR 512
+
+#define BLK_QUEUES 4
+#define BLK_BATCH  64
+
+struct blk;
+struct loop;
+struct loop_fd;
+
+/* An opened image. */
+struct blk_file {
+	char path[PATH_MAX];
+	int fd;
+	bool ro, direct;
+	u64 size;    /* bytes, a multiple of @align */
+	u32 align;   /* 512, or what O_DIRECT asks of offsets, lengths and buffers */
+	u32 optimal; /* a block the host handles well: a power of two, >= @align */
+	char serial[VIRTIO_BLK_ID_BYTES + 1];
+};
+
+enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH };
+
+/* A request at the host. */
+struct blk_req {
+	struct iocb iocb;
+	enum blk_op op;
+	bool sync;	 /* a write that must be on the medium when it completes */
+	u64 pos;	 /* what is still to do: bytes from here, */
+	u64 left;	 /* this many, */
+	struct iovec *v; /* to or from here */
+	int nv;
+	u8 *bounce; /* O_DIRECT with buffers it does not take */
+	/* Where the answer goes. */
+	u32 epoch;
+	u16 queue, head;
+	u64 len; /* of all data */
+	u8 *status;
+	struct iovec iov[];
+};
+
+struct blk {
+	struct virtio_dev dev;
+	struct virtio_ops ops;
+	struct virtio_blk_config config;
+	struct blk_file *file;
+	char name[24];
+	u32 dirty; /* queues with answers the driver was not told of */
+	/* blk_aio.c */
+	io_context_t ctx;
+	int event;
+	struct loop_fd *lfd;
+	unsigned int inflight, nbatch;
+	struct iocb *batch[BLK_BATCH];
+};
+
+/* @vm->loop, @vm->pci and @vm->cpus are used.  0 or a negative errno with a printed line. */
+int blk__init(struct blk *blk, struct vm *vm, struct blk_file *file, unsigned int index);
+void blk__exit(struct blk *blk);
+/* @req is done with 0 or a negative errno; frees it. */
+void blk__done(struct blk *blk, struct blk_req *req, int err);
+/* Tell the driver about what is done. */
+void blk__signal(struct blk *blk);
+
+/* At most @depth requests are ever given.  0 or a negative errno with a printed line. */
+int blk_aio__init(struct blk *blk, struct loop *loop, unsigned int depth);
+void blk_aio__exit(struct blk *blk);
+/* Begin @req; given to the host at the latest by blk_aio__submit().  Ends in blk__done(). */
+void blk_aio__start(struct blk *blk, struct blk_req *req);
+void blk_aio__submit(struct blk *blk);
+/* Take what is finished. */
+void blk_aio__reap(struct blk *blk);
+/* Wait until the host has let go of all buffers. */
+void blk_aio__drain(struct blk *blk);
+
+/* FILE[,ro][,direct][,serial=TEXT].  -EINVAL or -ENOMEM with a printed line. */
+int blk_file__parse(struct blk_file *file, const char *arg);
+/* Opens and measures.  A negative errno with a printed line. */
+int blk_file__open(struct blk_file *file);
+void blk_file__close(struct blk_file *file);
+
+#endif

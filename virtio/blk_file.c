@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Disk images: the --disk option, and what has to be true of a file before it becomes a disk.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lkvm/module.h"
+#include "lkvm/vm.h"
+#include "virtio/blk.h"
+
+#define SYNTAX	  "FILE[,ro][,direct][,serial=TEXT]"
+#define DISKS_MAX 26
+#define ALIGN_MAX 4096
+
+static struct disk {
+	struct blk_file file;
+	struct blk blk;
+	bool added;
+} *disks[DISKS_MAX];
+static unsigned int ndisks;
+
+static int parse_word(struct blk_file *file, const char *arg, const char *word)
+{
+	if (!strcmp(word, "ro")) {
+		file->ro = true;
+	} else if (!strcmp(word, "direct")) {
+		file->direct = true;
+	} else if (strncmp(word, "serial=", 7) || !word[7]) {
+		pr_err("--disk %s: unknown '%s'; write " SYNTAX " (no commas in FILE)", arg, word);
+		return -EINVAL;
+	} else if (strlen(word + 7) > VIRTIO_BLK_ID_BYTES) {
+		pr_err("--disk %s: the serial is longer than %d characters; use a shorter one", arg,
+		       VIRTIO_BLK_ID_BYTES);
+		return -EINVAL;
+	} else {
+		memcpy(file->serial, word + 7, strlen(word + 7));
+	}
+	return 0;
+}
+
+int blk_file__parse(struct blk_file *file, const char *arg)
+{
+	size_t len = strcspn(arg, ",");
+	char *words, *word, *save;
+	int err = 0;
+
+	*file = (struct blk_file){ .fd = -1 };
+	if (!len || len >= sizeof(file->path)) {
+		pr_err("--disk '%s': no file is named; write " SYNTAX, arg);
+		return -EINVAL;
+	}
+	memcpy(file->path, arg, len);
+	words = strdup(arg + len);
+	if (!words) {
+		pr_err("--disk %s: out of memory", arg);
+		return -ENOMEM;
+	}
+	for (word = strtok_r(words, ",", &save); word && !err; word = strtok_r(NULL, ",", &save))
+		err = parse_word(file, arg, word);
+	free(words);
+	return err;
+}
+
+/* What O_DIRECT asks for can be known only by trying: it depends on the file system and below. */
+static int probe_direct(struct blk_file *file)
+{
+	void *buf;
+	int err = 0;
+
+	if (posix_memalign(&buf, ALIGN_MAX, ALIGN_MAX))
+		return -ENOMEM;
+	for (file->align = SECTOR; file->align <= ALIGN_MAX; file->align *= 2) {
+		err = pread(file->fd, buf, file->align, 0) < 0 ? -errno : 0;
+		if (err != -EINVAL)
+			break;
+	}
+	free(buf);
+	return err;
+}
+
+static int measure(struct blk_file *file, const struct stat *st)
+{
+	unsigned int physical = 0;
+	u64 size = st->st_size;
+	int err = 0;
+
+	if (S_ISBLK(st->st_mode)) {
+		if (ioctl(file->fd, BLKGETSIZE64, &size)) {
+			err = -errno;
+			pr_err("--disk %s: BLKGETSIZE64: %s; is that a disk?", file->path,
+			       strerror(-err));
+			return err;
+		}
+		if (ioctl(file->fd, BLKPBSZGET, &physical))
+			physical = 0;
+	}
+	file->align = SECTOR;
+	if (file->direct && size)
+		err = probe_direct(file);
+	if (err) {
+		pr_err("--disk %s: reading with O_DIRECT: %s; leave out ,direct", file->path,
+		       strerror(-err));
+		return err;
+	}
+	if (!size || size % file->align) {
+		pr_err("--disk %s: its size of %llu bytes is not a multiple of %u; make it one "
+		       "with truncate -s",
+		       file->path, size, file->align);
+		return -EINVAL;
+	}
+	file->size = size;
+	file->optimal = physical ? physical : ALIGN_MAX;
+	if (file->optimal & (file->optimal - 1) || file->optimal > 1 * MiB)
+		file->optimal = ALIGN_MAX;
+	file->optimal = MAX(file->optimal, file->align);
+	return 0;
+}
+
+int blk_file__open(struct blk_file *file)
+{
+	/* O_NONBLOCK, so that a FIFO given by mistake does not keep us waiting. */
+	int flags = O_CLOEXEC | O_NONBLOCK | (file->ro ? O_RDONLY : O_RDWR);
+	struct stat st;
+	int err;
+
+	file->fd = open(file->path, flags | (file->direct ? O_DIRECT : 0));
+	if (file->fd < 0) {
+		const char *remedy = "check the path";
+
+		err = -errno;
+		if (err == -EINVAL && file->direct)
+			remedy = "its file system cannot do O_DIRECT, leave out ,direct";
+		else if (!file->ro && (err == -EACCES || err == -EROFS || err == -EPERM))
+			remedy = "it cannot be written to, add ,ro or change its permissions";
+		pr_err("--disk %s: %s; %s", file->path, strerror(-err), remedy);
+		return err;
+	}
+	if (fstat(file->fd, &st)) {
+		err = -errno;
+		pr_err("--disk %s: fstat: %s", file->path, strerror(-err));
+		goto err;
+	}
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+		pr_err("--disk %s: neither a file nor a block device; give a raw disk image",
+		       file->path);
+		err = -EINVAL;
+		goto err;
+	}
+	err = measure(file, &st);
+	if (err)
+		goto err;
+	/* Two writers, or one and a reader, would see each other's half-done work. */
+	if (S_ISREG(st.st_mode) && flock(file->fd, (file->ro ? LOCK_SH : LOCK_EX) | LOCK_NB) &&
+	    errno == EWOULDBLOCK) {
+		err = -EBUSY;
+		pr_err("--disk %s: in use as a disk elsewhere; stop that, or add ,ro to both",
+		       file->path);
+		goto err;
+	}
+	return 0;
+
+err:
+	blk_file__close(file);
+	return err;
+}
+
+void blk_file__close(struct blk_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}
+
+static int parse_disk(const char *arg)
+{
+	struct disk *disk;
+	int err;
+
+	if (ndisks == DISKS_MAX) {
+		pr_err("--disk %s: there are %d disks already; leave some out", arg, DISKS_MAX);
+		return -EINVAL;
+	}
+	disk = calloc(1, sizeof(*disk));
+	if (!disk) {
+		pr_err("--disk %s: out of memory", arg);
+		return -ENOMEM;
+	}
+	err = blk_file__parse(&disk->file, arg);
+	if (err) {
+		free(disk);
+		return err;
+	}
+	if (!disk->file.serial[0])
+		snprintf(disk->file.serial, sizeof(disk->file.serial), "lkvm-disk-%u", ndisks);
+	disks[ndisks++] = disk;
+	return 0;
+}
+
+static int validate(void)
+{
+	for (unsigned int i = 0; i < ndisks; i++) {
+		int err = blk_file__open(&disks[i]->file);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void teardown(struct vm *vm)
+{
+	for (unsigned int i = ndisks; i-- > 0;) {
+		if (disks[i]->added)
+			blk__exit(&disks[i]->blk);
+		disks[i]->added = false;
+		blk_file__close(&disks[i]->file);
+	}
+}
+
+static int setup(struct vm *vm)
+{
+	for (unsigned int i = 0; i < ndisks; i++) {
+		int err = blk__init(&disks[i]->blk, vm, &disks[i]->file, i);
+
+		if (err) {
+			teardown(vm);
+			return err;
+		}
+		disks[i]->added = true;
+	}
+	return 0;
+}
+
+static const struct option_def options[] = {
+	{
+		.name = "disk",
+		.letter = 'd',
+		.arg = SYNTAX,
+		.help = "a raw image or block device as a virtio disk; repeatable, in PCI order",
+		.parse = parse_disk,
+	},
+	{ 0 },
+};
+
+static struct module module_blk = {
+	.name = "virtio-blk",
+	.level = MODULE_DEVICE,
+	.options = options,
+	.validate = validate,
+	.setup = setup,
+	.teardown = teardown,
+};
+LKVM_MODULE(module_blk)
