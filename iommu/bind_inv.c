@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * First-stage invalidations on their way to the host.  Those between two waits become one call per
+ * HWPT; the host knows neither domain nor PASID of the guest, only the HWPT.  One that the host does
+ * not manage is widened to everything, and if that fails too, the binding is blocked: the guest is
+ * never told that an invalidation is done that was not.
+ */
+
+#include "iommu/bind.h"
+#include "lkvm/trace.h"
+
+static void queue_all(struct binding *b)
+{
+	b->flush_all = true;
+	b->n_ranges = 0;
+}
+
+static void queue_range(struct binding *b, const struct host_inv *inv)
+{
+	struct host_inv *last = b->n_ranges ? &b->ranges[b->n_ranges - 1] : NULL;
+
+	if (b->flush_all)
+		return;
+	if (last && last->leaf == inv->leaf && last->addr + last->npages * 4 * KiB == inv->addr) {
+		last->npages += inv->npages;
+		return;
+	}
+	if (b->n_ranges == BIND_RANGES) {
+		queue_all(b);
+		return;
+	}
+	b->ranges[b->n_ranges++] = *inv;
+}
+
+static void queue_domain(struct binding *b, bool any, u16 did)
+{
+	if (b->state == BIND_NESTED && (any || !b->valid || b->ctx.did == did))
+		queue_all(b);
+}
+
+void bind__queue_domain(struct vtd *vtd, bool any, u16 did)
+{
+	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next) {
+		queue_domain(&dev->rid, any, did);
+		for (struct binding *b = dev->pasids; b; b = b->next)
+			queue_domain(b, any, did);
+	}
+}
+
+static void queue_pasid(struct binding *b, const struct vtd_inv *inv)
+{
+	/* 52 address bits of pages are all there are. */
+	const u64 npages = inv->am < 52 ? BIT(inv->am) : 0;
+
+	if (b->state != BIND_NESTED)
+		return;
+	if (b->valid && (b->ctx.did != inv->did || b->ctx.pasid != inv->pasid))
+		return;
+	if (inv->gran != VTD_GRAN_PAGE || !npages) {
+		queue_all(b);
+		return;
+	}
+	queue_range(b, &(struct host_inv){ .addr = inv->addr & ~(npages * 4 * KiB - 1),
+					   .npages = npages,
+					   .leaf = inv->ih });
+}
+
+void bind__queue_pasid(struct vtd *vtd, const struct vtd_inv *inv)
+{
+	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next) {
+		queue_pasid(&dev->rid, inv);
+		for (struct binding *b = dev->pasids; b; b = b->next)
+			queue_pasid(b, inv);
+	}
+}
+
+/* Did the host do all of them? */
+static bool invalidate(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
+		       const struct host_inv *inv, u32 n)
+{
+	u32 done = n;
+	int err = dev->host.ops->invalidate(dev->host.dev, b->hwpt->id, inv, &done);
+
+	trace(bind_inv, "%s pasid=%s hwpt=%u %s=%u done=%u result=%d", bind__bdf(dev->sid),
+	      bind__pasid(b->pasid), b->hwpt->id, inv->npages == ~0ULL ? "all" : "ranges", n, done,
+	      err);
+	vtd->stats.host_inv_calls++;
+	vtd->stats.host_inv_ranges += MIN(done, n);
+	b->invalidations += MIN(done, n);
+	return !err && done >= n;
+}
+
+static void flush(struct vtd *vtd, struct vtd_bind *dev, struct binding *b)
+{
+	static const struct host_inv everything = { .npages = ~0ULL };
+	bool done = false;
+
+	if (!b->flush_all && !b->n_ranges)
+		return;
+	if (!b->flush_all)
+		done = invalidate(vtd, dev, b, b->ranges, b->n_ranges);
+	if (!done)
+		done = invalidate(vtd, dev, b, &everything, 1);
+	b->flush_all = false;
+	b->n_ranges = 0;
+	if (!done)
+		bind__fail(vtd, dev, b, 0x5b, &b->ctx);
+}
+
+void bind__flush(struct vtd *vtd)
+{
+	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next) {
+		flush(vtd, dev, &dev->rid);
+		for (struct binding *b = dev->pasids; b; b = b->next)
+			flush(vtd, dev, b);
+	}
+}
+
+void vtd_inv__sync(struct vtd *vtd)
+{
+	bind__flush(vtd);
+	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next)
+		bind_host__settle(vtd, dev);
+}

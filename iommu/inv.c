@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What an invalidation does (VT-d 6.5.2): first our caches, then the host page tables bound to the
+ * entries it covers.
+ */
+
+#include "iommu/bind.h"
+
+void vtd_inv__context(struct vtd *vtd, const struct vtd_inv *inv)
+{
+	struct bind_match match = { .any_pasid = true, .any_sid = true, .any_did = true };
+
+	bind__flush(vtd);
+	vtd_cache__inv_context(vtd->cache, inv);
+
+	if (inv->gran == VTD_GRAN_DEVICE) {
+		match.any_sid = false;
+		match.sid = inv->sid;
+		match.fm = inv->fm;
+	} else if (inv->gran == VTD_GRAN_DOMAIN && vtd__ttm(vtd) == VTD_TTM_LEGACY) {
+		match.any_did = false;
+		match.did = inv->did;
+	}
+	bind__update(vtd, &match);
+}
+
+void vtd_inv__pasid_cache(struct vtd *vtd, const struct vtd_inv *inv)
+{
+	struct bind_match match = { .any_sid = true, .any_did = true, .any_pasid = true };
+
+	bind__flush(vtd);
+	vtd_cache__inv_pasid(vtd->cache, inv);
+
+	if (inv->gran == VTD_GRAN_DOMAIN || inv->gran == VTD_GRAN_PASID) {
+		match.any_did = false;
+		match.did = inv->did;
+	}
+	if (inv->gran == VTD_GRAN_PASID) {
+		match.any_pasid = false;
+		match.pasid = inv->pasid;
+	}
+	bind__update(vtd, &match);
+}
+
+void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
+{
+	vtd_cache__inv_iotlb(vtd->cache, inv);
+	/* Of first-stage entries, a page-selective one takes the whole domain (Table 23). */
+	bind__queue_domain(vtd, inv->gran == VTD_GRAN_GLOBAL, inv->did);
+}
+
+void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv)
+{
+	vtd_cache__inv_piotlb(vtd->cache, inv);
+	bind__queue_pasid(vtd, inv);
+}
+
+void vtd_inv__all(struct vtd *vtd)
+{
+	const struct bind_match everything = { .any_sid = true, .any_did = true,
+					       .any_pasid = true };
+
+	vtd_cache__clear(vtd->cache);
+	if (!vtd__tes(vtd)) {
+		bind__put_back(vtd);
+		return;
+	}
+	/* All caches are flushed, the host's for page tables that stay too (6.6). */
+	bind__queue_domain(vtd, true, 0);
+	bind__update(vtd, &everything);
+	vtd_inv__sync(vtd);
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The invalidation queue (VT-d 6.5.2).
+ *
+ * A write to the tail runs the queue there and then, until it is empty or a descriptor is refused.
+ * What a descriptor asks for may be batched on its way to the host (vtd_inv__sync) and to KVM's
+ * interrupt routes; both batches are closed before a wait descriptor completes, and when the run
+ * ends.  A run is bounded: the tail cannot move while it lasts, the head moves by one descriptor at
+ * a time, and the largest queue holds 32768.
+ */
+
+#include "iommu/vtd.h"
+#include "iommu/vtd_regs.h"
+#include "lkvm/trace.h"
+
+/* IQERCD.IQEI (11.4.9.9); 0 here: the descriptor is fine. */
+enum iqei {
+	IQEI_NONE = 0,
+	IQEI_TAIL = 1,
+	IQEI_FETCH = 2,
+	IQEI_TYPE = 3,
+	IQEI_RESERVED = 4,
+	IQEI_WIDTH = 5,
+	IQEI_ALIGN = 6,
+	IQEI_TTM = 7,
+};
+
+enum desc_type {
+	DESC_CONTEXT = 1,
+	DESC_IOTLB = 2,
+	DESC_IEC = 4,
+	DESC_WAIT = 5,
+	DESC_PIOTLB = 6,
+	DESC_PASID = 7,
+};
+
+/* One run of the queue. */
+struct run {
+	struct vtd *vtd;
+	bool scalable; /* TTM=01 */
+	bool iec;      /* interrupt entries were invalidated: routes to refresh */
+};
+
+/* Close the batches: what was asked for so far has now happened. */
+static void run__settle(struct run *run)
+{
+	vtd_inv__sync(run->vtd);
+	if (run->iec)
+		irq__refresh(run->vtd->irq);
+	run->iec = false;
+}
+
+/* --- One function per descriptor type: 0 or IQEI_RESERVED --- */
+
+static enum iqei desc__context(struct run *run, const u64 *q)
+{
+	struct vtd_inv inv = {
+		.did = FIELD(q[0], 31, 16),
+		.sid = FIELD(q[0], 47, 32),
+		.fm = FIELD(q[0], 49, 48),
+	};
+
+	switch (FIELD(q[0], 5, 4)) {
+	case 1:
+		inv.gran = VTD_GRAN_GLOBAL;
+		break;
+	case 2:
+		/* 6.5.2.1: without DID tags in scalable mode, as global. */
+		inv.gran = run->scalable ? VTD_GRAN_GLOBAL : VTD_GRAN_DOMAIN;
+		break;
+	case 3:
+		inv.gran = VTD_GRAN_DEVICE;
+		break;
+	default:
+		return IQEI_RESERVED;
+	}
+	vtd_inv__context(run->vtd, &inv);
+	return IQEI_NONE;
+}
+
+static enum iqei desc__iotlb(struct run *run, const u64 *q)
+{
+	struct vtd_inv inv = {
+		.did = FIELD(q[0], 31, 16),
+		.addr = q[1] & GENMASK(63, 12),
+		.am = FIELD(q[1], 5, 0),
+		.ih = q[1] & BIT(6),
+	};
+
+	switch (FIELD(q[0], 5, 4)) {
+	case 1:
+		inv.gran = VTD_GRAN_GLOBAL;
+		break;
+	case 2:
+		inv.gran = VTD_GRAN_DOMAIN;
+		break;
+	case 3:
+		if (inv.am > VTD_MAMV)
+			return IQEI_RESERVED;
+		inv.gran = VTD_GRAN_PAGE;
+		break;
+	default:
+		return IQEI_RESERVED;
+	}
+	vtd_inv__iotlb(run->vtd, &inv);
+	return IQEI_NONE;
+}
+
+static enum iqei desc__iec(struct run *run, const u64 *q)
+{
+	/* Routes are all recomputed whatever the index: IRTEs are not cached one by one. */
+	if ((q[0] & BIT(4)) && FIELD(q[0], 31, 27) > VTD_MHMV)
+		return IQEI_RESERVED;
+	run->iec = true;
+	return IQEI_NONE;
+}
+
+static enum iqei desc__wait(struct run *run, const u64 *q)
+{
+	struct vtd *vtd = run->vtd;
+
+	run__settle(run);
+	if (q[0] & BIT(5)) {
+		/* Status address bits above the host address width are ignored. */
+		u64 gpa = q[1] & GENMASK(vtd->vm->phys_bits - 1, 2);
+		u32 *status = mem__ptr(vtd->mem, gpa, sizeof(*status));
+
+		/* Not memory: undefined by 6.5.2.9, nothing here. */
+		if (status)
+			__atomic_store_n(status, (u32)FIELD(q[0], 63, 32), __ATOMIC_RELEASE);
+	}
+	if ((q[0] & BIT(4)) && !vtd->ics) {
+		vtd->ics = 1;
+		vtd_event__raise(vtd, &vtd->ie);
+	}
+	return IQEI_NONE;
+}
+
+static enum iqei desc__piotlb(struct run *run, const u64 *q)
+{
+	struct vtd_inv inv = {
+		.did = FIELD(q[0], 31, 16),
+		.pasid = FIELD(q[0], 51, 32),
+		.addr = q[1] & GENMASK(63, 12),
+		.am = FIELD(q[1], 5, 0),
+		.ih = q[1] & BIT(6),
+	};
+
+	switch (FIELD(q[0], 5, 4)) {
+	case 2:
+		inv.gran = VTD_GRAN_PASID;
+		break;
+	case 3:
+		/* Every address mask is defined (11.4.2 MAMV); 52 and more mean all addresses. */
+		inv.gran = inv.am > 51 ? VTD_GRAN_PASID : VTD_GRAN_PAGE;
+		break;
+	default:
+		return IQEI_RESERVED;
+	}
+	if (inv.gran == VTD_GRAN_PASID)
+		inv.addr = inv.am = inv.ih = 0;
+	vtd_inv__piotlb(run->vtd, &inv);
+	return IQEI_NONE;
+}
+
+static enum iqei desc__pasid(struct run *run, const u64 *q)
+{
+	struct vtd_inv inv = {
+		.did = FIELD(q[0], 31, 16),
+		.pasid = FIELD(q[0], 51, 32),
+	};
+
+	switch (FIELD(q[0], 5, 4)) {
+	case 0:
+		inv.gran = VTD_GRAN_DOMAIN;
+		break;
+	case 1:
+		inv.gran = VTD_GRAN_PASID;
+		break;
+	case 3:
+		inv.gran = VTD_GRAN_GLOBAL;
+		break;
+	default:
+		return IQEI_RESERVED;
+	}
+	vtd_inv__pasid_cache(run->vtd, &inv);
+	return IQEI_NONE;
+}
+
+/* Bits 11:9 and 3:0, which every type has. */
+#define TYPE_BITS (GENMASK(11, 9) | GENMASK(3, 0))
+
+/*
+ * What a type has beside its number: the bits of the low and high qword that are not reserved (the
+ * upper half of a 256-bit descriptor always is), and who executes it.
+ */
+static const struct {
+	u64 lo, hi;
+	enum iqei (*execute)(struct run *run, const u64 *q);
+} types[] = {
+	[DESC_CONTEXT] = { .lo = GENMASK(49, 16) | GENMASK(5, 4), .execute = desc__context },
+	[DESC_IOTLB] = { .lo = GENMASK(31, 16) | GENMASK(7, 4),
+			 .hi = GENMASK(63, 12) | GENMASK(6, 0),
+			 .execute = desc__iotlb },
+	[DESC_IEC] = { .lo = GENMASK(47, 27) | BIT(4), .execute = desc__iec },
+	/* PD (bit 7) is reserved without ECAP.PDS. */
+	[DESC_WAIT] = { .lo = GENMASK(63, 32) | GENMASK(6, 4),
+			.hi = GENMASK(63, 2),
+			.execute = desc__wait },
+	[DESC_PIOTLB] = { .lo = GENMASK(51, 16) | GENMASK(5, 4),
+			  .hi = GENMASK(63, 12) | GENMASK(6, 0),
+			  .execute = desc__piotlb },
+	[DESC_PASID] = { .lo = GENMASK(51, 16) | GENMASK(5, 4), .execute = desc__pasid },
+};
+
+/* Table 26.  Device-TLBs, page requests and host permission tables are not there: 3, 8, 9, A. */
+static bool type__valid(const struct run *run, u32 type)
+{
+	switch (type) {
+	case DESC_IEC:
+		return run->vtd->ecap & VTD_ECAP_IR;
+	case DESC_CONTEXT:
+	case DESC_IOTLB:
+	case DESC_WAIT:
+		return true;
+	case DESC_PIOTLB:
+	case DESC_PASID:
+		return run->scalable;
+	}
+	return false;
+}
+
+static enum iqei desc__execute(struct run *run, const u64 *q)
+{
+	u32 type = FIELD(q[0], 11, 9) << 4 | FIELD(q[0], 3, 0);
+	enum iqei err;
+
+	trace(vtd_inv, "type %u %016llx %016llx", type, q[0], q[1]);
+	if (!type__valid(run, type))
+		return IQEI_TYPE;
+	if ((q[0] & ~(types[type].lo | TYPE_BITS)) || (q[1] & ~types[type].hi) || q[2] || q[3])
+		return IQEI_RESERVED;
+	err = types[type].execute(run, q);
+	if (!err)
+		run->vtd->stats.desc[type]++;
+	return err;
+}
+
+/* --- The ring --- */
+
+static enum iqei queue__check(const struct run *run)
+{
+	const struct vtd *vtd = run->vtd;
+	bool smts = vtd->ecap & VTD_ECAP_SMTS;
+	bool wide = vtd->iqa & VTD_IQA_DW;
+
+	if (!(vtd__ttm(vtd) == VTD_TTM_LEGACY || (run->scalable && smts)))
+		return IQEI_TTM;
+	if (wide ? !smts : run->scalable)
+		return IQEI_WIDTH;
+	if (wide && (vtd->iqt & 16))
+		return IQEI_ALIGN;
+	if (vtd->iqt >= 4096ULL << FIELD(vtd->iqa, 2, 0))
+		return IQEI_TAIL;
+	return IQEI_NONE;
+}
+
+/* Execute the descriptor at the head and move the head past it. */
+static enum iqei queue__step(struct run *run)
+{
+	struct vtd *vtd = run->vtd;
+	u64 width = vtd->iqa & VTD_IQA_DW ? 32 : 16;
+	u64 size = 4096ULL << FIELD(vtd->iqa, 2, 0);
+	u64 q[4] = { 0 };
+	enum iqei err;
+
+	err = queue__check(run);
+	if (err)
+		return err;
+	/* IQA may have shrunk or widened under a queue in use: keep the head inside and aligned. */
+	vtd->iqh = ALIGN_DOWN(vtd->iqh, width) & (size - 1);
+	if (vtd->iqh == vtd->iqt)
+		return IQEI_NONE;
+	if (mem__read(vtd->mem, (vtd->iqa & GENMASK(63, 12)) + vtd->iqh, q, width))
+		return IQEI_FETCH;
+	err = desc__execute(run, q);
+	if (err)
+		return err;
+	vtd->iqh = (vtd->iqh + width) & (size - 1);
+	return IQEI_NONE;
+}
+
+void vtd_queue__run(struct vtd *vtd)
+{
+	struct run run = { .vtd = vtd, .scalable = vtd__ttm(vtd) == VTD_TTM_SCALABLE };
+	enum iqei err = IQEI_NONE;
+
+	while (!err && (vtd->gsts & VTD_GCMD_QIE) && vtd->iqh != vtd->iqt &&
+	       !(vtd->fsts & (VTD_FSTS_IQE | VTD_FSTS_ITE)))
+		err = queue__step(&run);
+
+	/* 6.5.2.11: also what is ahead of a bad descriptor completes as normal. */
+	run__settle(&run);
+	if (err) {
+		trace(vtd_inv, "error %u at 0x%llx", err, vtd->iqh);
+		vtd->iqercd = err;
+		vtd_fault__raise(vtd, VTD_FSTS_IQE);
+	}
+}

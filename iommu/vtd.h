@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef IOMMU_VTD_H
+#define IOMMU_VTD_H
+
+/*
+ * The inside of the VT-d unit.  Section numbers are those of the VT-d specification, Rev 5.10.
+ *
+ *   regs.c       register file, GCMD                      11.4
+ *   cap.c        CAP and ECAP from the options            11.4.2-3
+ *   queue.c      invalidation queue                       6.5.2
+ *   fault.c      fault recording, event interrupts        7.2, 7.3
+ *   remap.c      interrupt remapping                      5.1
+ *   entry.c      root and context entries                 3.4, 9.1-9.4
+ *   entry_sm.c   scalable-mode context and PASID entries  3.4.3, 9.4-9.6
+ *   walk.c       the walk that an entry asks for          3.9; with the next two:
+ *   walk_fs.c    first stage, nested or not               3.6, 3.8
+ *   walk_ss.c    second stage                             3.7
+ *   cache.c      context/PASID cache and IOTLB            6.2
+ *   translate.c  a DMA request from start to end          3
+ *   inv.c        what an invalidation does to caches and bindings
+ *   bind.c       PASID entries bound to host page tables; bind_host.c, bind_inv.c, bind_dev.c
+ *
+ * Loop lock held everywhere.
+ */
+
+#include <stdio.h>
+
+#include "lkvm/bus.h"
+#include "lkvm/dma.h"
+#include "lkvm/iommu.h"
+#include "lkvm/irq.h"
+#include "lkvm/mem.h"
+#include "lkvm/util.h"
+#include "lkvm/vm.h"
+
+struct vtd_cache;
+struct vtd_bind;
+
+/* From --viommu=vtd[,option...] or vtd-nested. */
+struct vtd_config {
+	u8 aw;	     /* second-stage and legacy address width: 39, 48 or 57 */
+	bool scalable, fs, ss, nest, pt, fl5, fs1gp, srs, eafs, smpwc;
+	bool ir, eim, cm, sc, ssads;
+	u8 pasid_bits;  /* 0: no PASID */
+	bool assigned;  /* vtd-nested: host page tables behind the entries */
+};
+
+/* PASID-entry PGTT (9.6); legacy context entries are resolved to SS or PT. */
+enum vtd_pgtt { VTD_PGTT_FS = 1, VTD_PGTT_SS = 2, VTD_PGTT_NESTED = 3, VTD_PGTT_PT = 4 };
+
+/* RTADDR.TTM (11.4.5) */
+enum vtd_ttm { VTD_TTM_LEGACY = 0, VTD_TTM_SCALABLE = 1, VTD_TTM_RSVD = 2, VTD_TTM_ABORT = 3 };
+
+/* What a fault record will say (7.2).  @reason 0: none. */
+struct vtd_fault {
+	u8 reason;
+	u16 sid;
+	u32 pasid;   /* DMA_NO_PASID: none */
+	u64 addr;
+	u8 access;   /* DMA_* */
+	bool fpd;    /* an entry with FPD=1 was met: qualified faults are not recorded */
+};
+
+/* How requests of one (source, PASID) are translated: a context or PASID entry, decoded. */
+struct vtd_ctx {
+	u8 pgtt;     /* enum vtd_pgtt */
+	bool legacy; /* found through a legacy root */
+	bool fpd;
+	bool rid_priv; /* requests without PASID are privileged (9.4 RID_PRIV) */
+	u16 did;
+	u32 pasid;   /* the effective one: RID_PASID for requests without; 0 in legacy mode */
+	u64 fsptr;   /* first-stage top table: guest-physical, or second-stage input when nested */
+	u8 fs_levels; /* 4 or 5 */
+	bool sre, wpe, eafe, pwsnp;
+	u64 ssptr;
+	u8 ss_levels; /* 3, 4 or 5 */
+	bool ssade;
+	u64 raw[8];  /* the entry as read, for comparison */
+};
+
+/* A finished translation, as the IOTLB keeps it. */
+struct vtd_leaf {
+	u64 gpa;     /* of the page's first byte */
+	u8 shift;    /* page size: 12, 21, 30 (or 64 - 1 for pass-through: identity) */
+	u8 perm;     /* DMA_READ | DMA_WRITE | DMA_EXEC allowed to the request's privilege */
+};
+
+struct vtd_frcd {
+	u64 lo, hi; /* 11.4.7.6 */
+};
+#define VTD_NFRCD 8
+
+/* Control, data and address registers of an event interrupt (FECTL, IECTL, PECTL). */
+struct vtd_event {
+	u32 ctl, data, addr, uaddr;
+};
+
+/* What was counted, for `lkvm debug --iommu`. */
+struct vtd_stats {
+	u64 desc[16];		     /* descriptors by type */
+	u64 faults, faults_dropped;
+	u64 iotlb_hit, iotlb_miss;
+	u64 attach, replace, detach, to_parent, bind_failed; /* host operations that succeeded */
+	u64 host_inv_calls, host_inv_ranges;
+	u64 ir_remapped, ir_blocked;
+};
+
+struct vtd {
+	struct vm *vm;
+	struct guest_mem *mem;
+	struct irqchip *irq;
+	struct vtd_config cfg;
+	struct bus_region mmio;
+
+	u64 cap, ecap;
+	u32 gsts;
+	u64 rtaddr;	 /* as written */
+	u64 root;	 /* latched by SRTP: table address and TTM */
+	u64 irta_reg;	 /* as written */
+	u64 irta;	 /* latched by SIRTP */
+	u64 ccmd, iotlb_reg, iva_reg; /* register-based invalidation (legacy mode) */
+	u64 iqh, iqt, iqa;
+	u32 ics;
+	u64 iqercd;
+	u32 fsts;	 /* PFO, IQE, ICE, ITE; PPF and FRI are derived */
+	u32 fri;
+	struct vtd_event fe, ie, pe;
+	struct vtd_frcd frcd[VTD_NFRCD];
+	u32 frcd_next;	 /* the slot the next fault goes to */
+
+	struct vtd_cache *cache; /* cache.c */
+	struct vtd_bind *binds;	 /* bind.c: one per assigned device, linked */
+	struct vtd_stats stats;
+};
+
+static inline bool vtd__tes(const struct vtd *vtd)
+{
+	return vtd->gsts & BIT(31);
+}
+
+static inline enum vtd_ttm vtd__ttm(const struct vtd *vtd)
+{
+	return FIELD(vtd->root, 11, 10);
+}
+
+/* Host and guest address widths: what is reserved in entries, and what a second stage takes. */
+static inline unsigned int vtd__haw(const struct vtd *vtd)
+{
+	return MIN(vtd->vm->phys_bits, 52u);
+}
+
+static inline unsigned int vtd__mgaw(const struct vtd *vtd)
+{
+	return FIELD(vtd->cap, 21, 16) + 1;
+}
+
+/* Where writes are interrupts (3.15). */
+#define VTD_MSI_BASE 0xfee00000ULL
+#define VTD_MSI_SIZE MiB
+
+static inline bool vtd__is_msi(u64 addr)
+{
+	return addr - VTD_MSI_BASE < VTD_MSI_SIZE;
+}
+
+/* --- cap.c --- */
+/* Checks the dependencies between the options (one printed line, -EINVAL) and sets cap and ecap. */
+int vtd_cap__build(const struct vtd_config *cfg, u64 *cap, u64 *ecap);
+/*
+ * Apply "name[=on|off],..." (NULL or "": nothing) to @cfg.  What is not named goes off with what it
+ * depends on.  -EINVAL with one printed line.
+ */
+int vtd_cap__parse(const char *list, struct vtd_config *cfg);
+/* The names of the bits that are set, then the fields. */
+void vtd_cap__print(u64 cap, u64 ecap, FILE *out);
+
+/* --- regs.c --- */
+void vtd_regs__access(struct bus_region *r, u64 off, u8 *data, u32 len, bool write);
+/* Power-on values (11.4). */
+void vtd_regs__reset(struct vtd *vtd);
+
+/* --- queue.c --- */
+/* Fetch and execute descriptors while the queue may run (6.5.2). */
+void vtd_queue__run(struct vtd *vtd);
+
+/* --- fault.c --- */
+/* Record (or drop, or suppress by FPD) and raise the event interrupt (7.2, 7.3). */
+void vtd_fault__record(struct vtd *vtd, const struct vtd_fault *fault);
+/* An interrupt-remapping fault: FI holds the index. */
+void vtd_fault__record_ir(struct vtd *vtd, u16 sid, u16 index, u8 reason, bool fpd);
+/* FSTS bits were set (IQE, ICE, ITE): raise the fault event under the same rules. */
+void vtd_fault__raise(struct vtd *vtd, u32 fsts_bits);
+/* FSTS as the guest reads it. */
+u32 vtd_fault__status(const struct vtd *vtd);
+/* Send or latch (IP) an event interrupt. */
+void vtd_event__raise(struct vtd *vtd, struct vtd_event *ev);
+const char *vtd_fault__text(u8 reason);
+/* The guest wrote ones to these FSTS bits; to F of record @n; to a control register. */
+void vtd_fault__clear(struct vtd *vtd, u32 fsts_bits);
+void vtd_fault__clear_record(struct vtd *vtd, unsigned int n);
+void vtd_event__control(struct vtd *vtd, struct vtd_event *ev, u32 val, u32 mask);
+
+/* --- remap.c --- */
+extern const struct irq_remap_ops vtd_remap_ops;
+
+/* --- dmar.c --- */
+/* The DMAR table that tells the guest about the unit (VT-d 8). */
+int vtd_dmar__add(struct vtd *vtd);
+
+/* --- debug.c --- */
+/* Registers, the guest's tables, bindings, counts: for `lkvm debug --iommu`. Bounded. */
+void vtd_debug__print(struct vtd *vtd, FILE *out);
+
+/* --- entry.c --- */
+/*
+ * Find and check the entry for (@sid, @pasid) in guest memory as it is now.  0 with @ctx filled, or
+ * -EFAULT with fault->reason and fault->fpd set (sid, pasid, addr, access are the caller's).
+ * Translation must be enabled.
+ */
+int vtd_entry__lookup(struct vtd *vtd, u16 sid, u32 pasid, struct vtd_ctx *ctx,
+		      struct vtd_fault *fault);
+/*
+ * The number of PASIDs that the PASID directory of @sid can hold (PDTS), 0 if there is none;
+ * *@rid_pasid gets the PASID that stands for its requests without one.
+ */
+u32 vtd_entry__pasids(struct vtd *vtd, u16 sid, u32 *rid_pasid);
+/*
+ * The lowest PASID of @sid in [*@pasid, @end) whose PASID-table entry is present, valid or not;
+ * false if there is none.
+ */
+bool vtd_entry__next_pasid(struct vtd *vtd, u16 sid, u32 *pasid, u32 end);
+
+/* --- walk.c --- */
+/*
+ * Translate @addr with fresh walks.  0 with @leaf, or -EFAULT with fault->reason set.  Accessed and
+ * dirty bits are set as the entry asks for (atomically).
+ */
+int vtd_walk__translate(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access,
+			struct vtd_leaf *leaf, struct vtd_fault *fault);
+
+/* --- translate.c --- */
+extern const struct dma_ops vtd_dma_ops;
+
+/* --- cache.c --- */
+struct vtd_cache *vtd_cache__new(void);
+void vtd_cache__free(struct vtd_cache *cache);
+/* The decoded entry for requests of (@sid, @pasid or DMA_NO_PASID), or NULL. */
+const struct vtd_ctx *vtd_cache__ctx(struct vtd_cache *cache, u16 sid, u32 pasid);
+const struct vtd_ctx *vtd_cache__ctx_add(struct vtd_cache *cache, u16 sid, u32 pasid,
+					 const struct vtd_ctx *ctx);
+/* The translation of @addr that allows @access, or NULL. */
+const struct vtd_leaf *vtd_cache__leaf(struct vtd_cache *cache, const struct vtd_ctx *ctx,
+				       u64 addr, u8 access);
+void vtd_cache__leaf_add(struct vtd_cache *cache, const struct vtd_ctx *ctx, u64 addr, u8 access,
+			 const struct vtd_leaf *leaf);
+
+/* --- inv.c: called by queue.c for valid descriptors, and for register-based invalidation --- */
+enum vtd_gran { VTD_GRAN_GLOBAL, VTD_GRAN_DOMAIN, VTD_GRAN_DEVICE, VTD_GRAN_PASID, VTD_GRAN_PAGE };
+
+struct vtd_inv {
+	enum vtd_gran gran;
+	u16 did, sid;
+	u8 fm;	   /* context: function mask */
+	u32 pasid;
+	u64 addr;  /* page: bits 63:12 */
+	u8 am;	   /* at most 51 */
+	bool ih;
+};
+
+/* cache.c: drop what an invalidation covers (6.5.2, Tables 23 and 24). */
+void vtd_cache__inv_context(struct vtd_cache *cache, const struct vtd_inv *inv);
+void vtd_cache__inv_pasid(struct vtd_cache *cache, const struct vtd_inv *inv);
+void vtd_cache__inv_iotlb(struct vtd_cache *cache, const struct vtd_inv *inv);
+void vtd_cache__inv_piotlb(struct vtd_cache *cache, const struct vtd_inv *inv);
+void vtd_cache__clear(struct vtd_cache *cache);
+
+void vtd_inv__context(struct vtd *vtd, const struct vtd_inv *inv);
+void vtd_inv__pasid_cache(struct vtd *vtd, const struct vtd_inv *inv);
+void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv);
+void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv);
+/* Everything at once: SRTP, TE changes. Bindings are brought to what the tables say now. */
+void vtd_inv__all(struct vtd *vtd);
+/* Give batched first-stage invalidations to the host; before a wait completes and when the queue
+ * runs dry. */
+void vtd_inv__sync(struct vtd *vtd);
+
+/* --- bind.c --- */
+/* Machine reset: every RID back on its parent, every PASID detached; stops the VM if refused. */
+void vtd_bind__reset(struct vtd *vtd);
+void vtd_bind__free(struct vtd *vtd);
+/* The bindings, one line each, for people. */
+void vtd_bind__print(struct vtd *vtd, FILE *out);
+
+#endif
