@@ -42,12 +42,12 @@ static void report(struct vtd *vtd, struct vtd_bind *dev, struct binding *b, u8 
 	b->reason = reason;
 	memcpy(b->failed, ctx->raw, sizeof(b->failed));
 	vtd_fault__record(vtd, &(struct vtd_fault){
-		.reason = reason,
-		.sid = dev->sid,
-		.pasid = b->pasid == HOST_RID ? DMA_NO_PASID : b->pasid,
-		.access = DMA_READ,
-		.fpd = ctx->fpd,
-	});
+				   .reason = reason,
+				   .sid = dev->sid,
+				   .pasid = b->pasid == HOST_RID ? DMA_NO_PASID : b->pasid,
+				   .access = DMA_READ,
+				   .fpd = ctx->fpd,
+			       });
 }
 
 void bind__fail(struct vtd *vtd, struct vtd_bind *dev, struct binding *b, u8 reason,
@@ -96,7 +96,8 @@ static void serve(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
 		return;
 	}
 	if (err) {
-		pr_guest(&limit, "%s (guest %s, pasid %s): the host refused the guest's page table: "
+		pr_guest(&limit,
+			 "%s (guest %s, pasid %s): the host refused the guest's page table: "
 			 "%s; blocked: see the host's kernel log",
 			 dev->host.name, bind__bdf(dev->sid), bind__pasid(b->pasid),
 			 strerror(-err));
@@ -129,8 +130,8 @@ static void update(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
 	struct vtd_ctx ctx;
 	int err;
 
-	err = vtd_entry__lookup(vtd, dev->sid, b->pasid == HOST_RID ? DMA_NO_PASID : b->pasid,
-				&ctx, &fault);
+	err = vtd_entry__lookup(vtd, dev->sid, b->pasid == HOST_RID ? DMA_NO_PASID : b->pasid, &ctx,
+				&fault);
 	if (!covers(m, b, &ctx, !err))
 		return;
 	if (!err) {
@@ -168,7 +169,8 @@ static u32 pasid_end(const struct vtd *vtd, const struct vtd_bind *dev)
 /* @pasid has no binding: make one if the guest has an entry.  False: there are too many. */
 static bool discover(struct vtd *vtd, struct vtd_bind *dev, u32 pasid)
 {
-	static const struct bind_match any = { .any_sid = true, .any_did = true,
+	static const struct bind_match any = { .any_sid = true,
+					       .any_did = true,
 					       .any_pasid = true };
 	struct vtd_fault fault = { 0 };
 	struct vtd_ctx ctx;

@@ -18,9 +18,9 @@
  *   BIND_BLOCKED   absent, invalid, or refused           none
  *   BIND_NESTED    first-stage                           an HWPT made from it, over the parent
  *
- * The state is what the host really does; binding.ctx is the entry that it does it for, and is valid
- * only while the two agree.  So a refusal leaves the state as it is and ctx invalid, and the next
- * invalidation tries again.
+ * The state is what the host really does; binding.ctx is the entry that it does it for, and is
+ * valid only while the two agree.  So a refusal leaves the state as it is and ctx invalid, and the
+ * next invalidation tries again.
  */
 
 #include "iommu/vtd.h"
@@ -102,8 +102,8 @@ void bind_host__settle(struct vtd *vtd, struct vtd_bind *dev);
 /* Destroy the HWPTs that could not be destroyed before. */
 void bind_host__reap(struct vtd_bind *dev);
 /* The host refuses to isolate @b: end the VM. */
-void bind_host__give_up(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
-			const char *what, int err);
+void bind_host__give_up(struct vtd *vtd, struct vtd_bind *dev, struct binding *b, const char *what,
+			int err);
 
 /* --- bind_inv.c --- */
 /* First-stage entries of domain @did, or of all. */

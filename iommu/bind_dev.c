@@ -74,17 +74,20 @@ int vtd__add_device(struct vtd *vtd, u16 bdf, const struct host_device *host)
 
 	if (!cfg.assigned) {
 		pr_err("%s: an assigned device needs the host's page tables: use "
-		       "--viommu=vtd-nested, or off", host->name);
+		       "--viommu=vtd-nested, or off",
+		       host->name);
 		return -EOPNOTSUPP;
 	}
 	if (lacks) {
 		pr_err("%s: --viommu=vtd-nested: its host lacks %s: use --viommu=off, or another "
-		       "host", host->name, lacks);
+		       "host",
+		       host->name, lacks);
 		return -EOPNOTSUPP;
 	}
 	if (!ram_fits(vtd, FIELD(host->info.cap, 21, 16) + 1)) {
-		pr_err("%s: the guest's memory ends above the %llu address bits of its IOMMU: use "
-		       "less --mem", host->name, FIELD(host->info.cap, 21, 16) + 1);
+		pr_err("%s: the guest's memory ends above the %llu address bits of its IOMMU: try "
+		       "a smaller --mem",
+		       host->name, FIELD(host->info.cap, 21, 16) + 1);
 		return -EOPNOTSUPP;
 	}
 	narrow(&cfg, &host->info);
@@ -149,16 +152,17 @@ static const char *pgtt_name(const struct binding *b)
 
 static void print(const struct vtd_bind *dev, const struct binding *b, FILE *out)
 {
-	static const char *const states[] = { [BIND_BLOCKED] = "blocked",
-					      [BIND_PARENT] = "parent",
-					      [BIND_NESTED] = "nested" };
+	static const char *const states[] = {
+		[BIND_BLOCKED] = "blocked", [BIND_PARENT] = "parent", [BIND_NESTED] = "nested"
+	};
 	u32 hwpt = HOST_HWPT_NONE;
 
 	if (b->state == BIND_PARENT)
 		hwpt = dev->host.parent;
 	else if (b->state == BIND_NESTED)
 		hwpt = b->hwpt->id;
-	fprintf(out, "binding %s host=%s pasid=%s state=%s hwpt=%u did=%u pgtt=%s fsptr=0x%llx "
+	fprintf(out,
+		"binding %s host=%s pasid=%s state=%s hwpt=%u did=%u pgtt=%s fsptr=0x%llx "
 		"attaches=%llu replaces=%llu invalidations=%llu\n",
 		bind__bdf(dev->sid), dev->host.name, bind__pasid(b->pasid), states[b->state], hwpt,
 		b->valid ? b->ctx.did : 0, pgtt_name(b), b->valid ? b->ctx.fsptr : 0ULL,

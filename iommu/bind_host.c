@@ -43,7 +43,8 @@ void bind_host__reap(struct vtd_bind *dev)
 	}
 }
 
-/* @b now is on @hwpt (NULL: the parent or nothing); the page table it was on is not used any more. */
+/* @b now is on @hwpt (NULL: the parent or nothing); the page table it was on is not used any more.
+ */
 static void moved(struct vtd_bind *dev, struct binding *b, enum bind_state state,
 		  struct bind_hwpt *hwpt)
 {
@@ -133,12 +134,13 @@ int bind_host__block(struct vtd *vtd, struct vtd_bind *dev, struct binding *b)
 	return 0;
 }
 
-void bind_host__give_up(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
-			const char *what, int err)
+void bind_host__give_up(struct vtd *vtd, struct vtd_bind *dev, struct binding *b, const char *what,
+			int err)
 {
-	pr_err("%s (guest %s, pasid %s): the host refused to %s: %s; stopping, since nobody can vouch "
-	       "for its DMA: see the host's kernel log",
-	       dev->host.name, bind__bdf(dev->sid), bind__pasid(b->pasid), what, strerror(-err));
+	pr_err(
+	    "%s (guest %s, pasid %s): the host refused to %s: %s; stopping, since nobody can vouch "
+	    "for its DMA: see the host's kernel log",
+	    dev->host.name, bind__bdf(dev->sid), bind__pasid(b->pasid), what, strerror(-err));
 	vm__stop(vtd->vm, VM_ISOLATION);
 }
 

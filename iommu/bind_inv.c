@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * First-stage invalidations on their way to the host.  Those between two waits become one call per
- * HWPT; the host knows neither domain nor PASID of the guest, only the HWPT.  One that the host does
- * not manage is widened to everything, and if that fails too, the binding is blocked: the guest is
- * never told that an invalidation is done that was not.
+ * HWPT; the host knows neither domain nor PASID of the guest, only the HWPT.  One that the host
+ * does not manage is widened to everything, and if that fails too, the binding is blocked: the
+ * guest is never told that an invalidation is done that was not.
  */
 
 #include "iommu/bind.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The context and PASID cache, and the IOTLB (VT-d 6.2): fixed tables, set-associative, replaced
- * round robin.  What is in them may be stale until the guest invalidates it, as in hardware; nothing
- * that faulted is ever in them.
+ * round robin.  What is in them may be stale until the guest invalidates it, as in hardware;
+ * nothing that faulted is ever in them.
  *
  * One table serves as context and as PASID cache: its entries hold what both said.  An invalidation
  * of either takes the whole, which is coarser than asked and allowed (6.5.2).
  *
- * The IOTLB is looked up by domain rather than by source, so that a page-selective invalidation, the
- * common one, finds its entries without a search.  6.2.3.1 makes that safe: the tables of one
+ * The IOTLB is looked up by domain rather than by source, so that a page-selective invalidation,
+ * the common one, finds its entries without a search.  6.2.3.1 makes that safe: the tables of one
  * (domain, PASID) are the same for all sources.  Only the treatment of privileged requests may
  * differ, and is part of the key.  Second-stage entries are the domain's alone; their PASID is 0.
  */
@@ -22,7 +22,7 @@
 #define CTX_SETS 64
 #define TLB_SETS 1024
 /* A page-selective invalidation of more pages than this searches the table instead. */
-#define PROBES	 64
+#define PROBES 64
 
 struct ctx_slot {
 	bool valid;
@@ -183,8 +183,8 @@ static struct tlb_slot *tlb_find(struct vtd_cache *cache, const struct vtd_ctx *
 	return NULL;
 }
 
-const struct vtd_leaf *vtd_cache__leaf(struct vtd_cache *cache, const struct vtd_ctx *ctx,
-				       u64 addr, u8 access)
+const struct vtd_leaf *vtd_cache__leaf(struct vtd_cache *cache, const struct vtd_ctx *ctx, u64 addr,
+				       u8 access)
 {
 	const u8 need = access & (DMA_READ | DMA_WRITE | DMA_EXEC);
 
@@ -256,9 +256,9 @@ static bool tlb_empty(const struct vtd_cache *cache)
 /* What to drop: entries of @did, and of these only some. */
 struct tlb_match {
 	u16 did;
-	bool fs, ss;		   /* these kinds */
+	bool fs, ss; /* these kinds */
 	bool any_did, any_pasid, any_addr;
-	u32 pasid;		   /* first-stage entries only */
+	u32 pasid; /* first-stage entries only */
 	u64 addr, mask;
 };
 
@@ -319,8 +319,12 @@ static u64 am_mask(u8 am)
 
 void vtd_cache__inv_iotlb(struct vtd_cache *cache, const struct vtd_inv *inv)
 {
-	struct tlb_match m = { .did = inv->did, .fs = true, .ss = true, .any_pasid = true,
-			       .any_addr = true, .any_did = inv->gran == VTD_GRAN_GLOBAL };
+	struct tlb_match m = { .did = inv->did,
+			       .fs = true,
+			       .ss = true,
+			       .any_pasid = true,
+			       .any_addr = true,
+			       .any_did = inv->gran == VTD_GRAN_GLOBAL };
 
 	if (inv->gran != VTD_GRAN_PAGE) {
 		tlb_search(cache, &m);
@@ -330,8 +334,9 @@ void vtd_cache__inv_iotlb(struct vtd_cache *cache, const struct vtd_inv *inv)
 	m.ss = false;
 	if (cache->fs)
 		tlb_search(cache, &m);
-	m = (struct tlb_match){ .did = inv->did, .ss = true, .addr = inv->addr,
-				.mask = am_mask(inv->am) };
+	m = (struct tlb_match){
+		.did = inv->did, .ss = true, .addr = inv->addr, .mask = am_mask(inv->am)
+	};
 	tlb_pages(cache, &m);
 }
 

@@ -53,8 +53,7 @@ static int sm_context(struct vtd *vtd, u16 sid, u64 val[4], struct vtd_fault *fa
 		return entry__fail(fault, 0x42);
 	/* 2^(PDTS + 7) directory entries of 2^6 PASIDs. */
 	if (((val[0] & SMC_PRE) && !(val[0] & SMC_DTE)) ||
-	    ((val[0] & SMC_EPTR) && !(val[0] & SMC_PASIDE)) ||
-	    SMC_RID(val) >> (SMC_PDTS(val) + 13))
+	    ((val[0] & SMC_EPTR) && !(val[0] & SMC_PASIDE)) || SMC_RID(val) >> (SMC_PDTS(val) + 13))
 		return entry__fail(fault, 0x43);
 	return 0;
 }
@@ -87,13 +86,12 @@ static bool has_reserved(const struct vtd *vtd, const u64 v[8], bool fs, bool ss
 	 * that the entry's PGTT does not use is not looked at.
 	 */
 	if (ss)
-		rsvd0 |= entry__above_haw(vtd) |
-			 unless(vtd, ECAP_SSTS | ECAP_SSADS, BIT(9));
+		rsvd0 |= entry__above_haw(vtd) | unless(vtd, ECAP_SSTS | ECAP_SSADS, BIT(9));
 	if (fs)
 		rsvd2 |= entry__above_haw(vtd);
 	/* 511:256 are the host permission tables' and reserved; HPTS is not offered. */
-	return (v[0] & rsvd0) || (v[1] & rsvd1) || (v[2] & rsvd2) || v[3] || v[4] || v[5] ||
-	       v[6] || v[7];
+	return (v[0] & rsvd0) || (v[1] & rsvd1) || (v[2] & rsvd2) || v[3] || v[4] || v[5] || v[6] ||
+	       v[7];
 }
 
 static int decode(const struct vtd *vtd, struct vtd_ctx *ctx, struct vtd_fault *fault)

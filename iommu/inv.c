@@ -57,7 +57,8 @@ void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv)
 
 void vtd_inv__all(struct vtd *vtd)
 {
-	const struct bind_match everything = { .any_sid = true, .any_did = true,
+	const struct bind_match everything = { .any_sid = true,
+					       .any_did = true,
 					       .any_pasid = true };
 
 	vtd_cache__clear(vtd->cache);

@@ -27,8 +27,9 @@ static const struct vtd_ctx *find_ctx(struct vtd *vtd, const struct dma_req *req
 static int translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
 {
 	struct vtd *vtd = iommu;
-	struct vtd_fault fault = { .sid = req->sid, .pasid = req->pasid, .addr = req->addr,
-				   .access = req->access };
+	struct vtd_fault fault = {
+		.sid = req->sid, .pasid = req->pasid, .addr = req->addr, .access = req->access
+	};
 	const struct vtd_ctx *ctx;
 	const struct vtd_leaf *leaf;
 	struct vtd_leaf walked;
@@ -73,8 +74,8 @@ static int translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
 		rest = BIT(vtd__haw(vtd)) - offset;
 	*gpa = leaf->gpa | offset;
 	/*
-	 * Neither what is asked for nor where it goes may run into interrupts; a large page may begin
-	 * outside of them, so a hit is checked as well.
+	 * Neither what is asked for nor where it goes may run into interrupts; a large page may
+	 * begin outside of them, so a hit is checked as well.
 	 */
 	if (unlikely(vtd__is_msi(*gpa))) {
 		fault.reason = ctx->legacy ? 0xe : 0x87;

@@ -3,8 +3,8 @@
 
 #include "iommu/walk.h"
 
-static int pass_through(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr,
-			struct vtd_leaf *leaf, struct vtd_fault *fault)
+static int pass_through(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, struct vtd_leaf *leaf,
+			struct vtd_fault *fault)
 {
 	if (addr >> vtd__haw(vtd))
 		return walk__fail(fault, ctx->legacy ? 0x4 : 0x83);

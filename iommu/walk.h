@@ -34,13 +34,13 @@ static inline bool walk__set(u64 *ptr, u64 entry, u64 bits)
 }
 
 /*
- * The second stage: @addr for an access that needs @need (DMA_READ, DMA_WRITE).  @leaf->perm is what
- * it allows; without DMA_WRITE while the page is not marked dirty and must be.
+ * The second stage: @addr for an access that needs @need (DMA_READ, DMA_WRITE).  @leaf->perm is
+ * what it allows; without DMA_WRITE while the page is not marked dirty and must be.
  */
 int walk__ss(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 need, struct vtd_leaf *leaf,
 	     struct vtd_fault *fault);
 /* The first stage; through the second if @ctx is nested. */
-int walk__fs(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access,
-	     struct vtd_leaf *leaf, struct vtd_fault *fault);
+int walk__fs(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access, struct vtd_leaf *leaf,
+	     struct vtd_fault *fault);
 
 #endif

@@ -106,8 +106,8 @@ static int final_page(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 n
 	return 0;
 }
 
-int walk__fs(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access,
-	     struct vtd_leaf *leaf, struct vtd_fault *fault)
+int walk__fs(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access, struct vtd_leaf *leaf,
+	     struct vtd_fault *fault)
 {
 	const bool nested = ctx->pgtt == VTD_PGTT_NESTED, priv = access & DMA_PRIV;
 	const u64 used = FS_A | (ctx->eafe ? FS_EA : 0);
@@ -133,8 +133,8 @@ int walk__fs(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access,
 		if (entry & fs_reserved(vtd, level, last))
 			return walk__fail(fault, 0x72);
 		/* SFS.5: what it points to must be an address that the second stage takes. */
-		if (nested && (entry & GENMASK(51, 12)) >>
-				      MIN(vtd__mgaw(vtd), 12u + 9 * ctx->ss_levels))
+		if (nested &&
+		    (entry & GENMASK(51, 12)) >> MIN(vtd__mgaw(vtd), 12u + 9 * ctx->ss_levels))
 			return walk__fail(fault, 0x74);
 		if (!priv && !(entry & FS_US))
 			return walk__fail(fault, 0x81);

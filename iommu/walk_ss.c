@@ -7,13 +7,13 @@
 #include "iommu/entry.h"
 #include "iommu/walk.h"
 
-#define SS_R	 BIT(0)
-#define SS_W	 BIT(1)
-#define SS_PS	 BIT(7)
-#define SS_A	 BIT(8)
-#define SS_D	 BIT(9)
-#define SS_SNP	 BIT(11)
-#define SS_IW	 BIT(62) /* SSIRWS is not offered */
+#define SS_R	       BIT(0)
+#define SS_W	       BIT(1)
+#define SS_PS	       BIT(7)
+#define SS_A	       BIT(8)
+#define SS_D	       BIT(9)
+#define SS_SNP	       BIT(11)
+#define SS_IW	       BIT(62) /* SSIRWS is not offered */
 #define CAP_SSLPS(cap) FIELD(cap, 35, 34)
 
 /* Fault reasons of the two modes (Table 30). */

@@ -102,6 +102,12 @@ static int create_vm(int kvm_fd)
 			 KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK);
 	if (ret < 0)
 		goto err;
+	/*
+	 * The guest's TSC runs at the host's rate.  KVM's default is what the rate was when its module was
+	 * loaded; the kernel may have measured it better since, and where the CPU cannot scale the TSC the
+	 * difference stops the guest's timers.  0 means the rate of now; it fails before Linux 5.16.
+	 */
+	ioctl(fd, KVM_SET_TSC_KHZ, 0);
 	return fd;
 err:
 	close(fd);

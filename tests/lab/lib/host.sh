@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The host: QEMU with the lab kernel.  Output and status come over virtio ports into $RUN, and the kernel's
+# console goes to $RUN/log.
+
+# KVM where it can run a host that itself runs guests, else QEMU's own emulation.
+host__accel() {
+	local nested=/sys/module/kvm_intel/parameters/nested
+	[ -e $nested ] || nested=/sys/module/kvm_amd/parameters/nested
+	if [ -w /dev/kvm ] && grep -qwE 'svm|vmx' /proc/cpuinfo && grep -qE '^[Y1]' $nested 2>/dev/null; then
+		echo "-accel kvm -cpu host"
+	else
+		echo "-accel tcg,thread=multi -cpu max"
+	fi
+}
+
+# host__args INITRD: sets QEMU to the command.
+host__args() {
+	local params="console=ttyS0 panic=-1 retain_initrd" iommu=
+	QEMU=("${ROOT_LD[@]}" "$ROOT/usr/bin/qemu-system-x86_64"
+		-L "$ROOT/usr/share/qemu" -L "$ROOT/usr/share/seabios")
+	# shellcheck disable=SC2207 # words
+	QEMU+=($(host__accel))
+	QEMU+=(-nodefaults -no-user-config -no-reboot -display none -smp "$SMP" -m "$MEM"
+		-chardev "file,id=log,path=${RUN//,/,,}/log,append=on" -serial chardev:log)
+	if [ -n "$IOMMU" ]; then
+		QEMU+=(-M q35,kernel-irqchip=split
+			-device "intel-iommu,x-scalable-mode=on,x-flts=on,intremap=on,eim=on")
+		iommu=,iommu_platform=on
+	else
+		QEMU+=(-M q35)
+	fi
+	# The user's disk comes first on the bus, the lab's devices last.
+	if [ -n "$DISK" ]; then
+		QEMU+=(-drive "file=${DISK//,/,,},format=raw,if=none,id=user"
+			-device "virtio-blk-pci,drive=user,addr=0x1,disable-legacy=on$iommu")
+		params="$params LAB_DISK=/dev/vda"
+	fi
+	QEMU+=(-drive "file=${IMAGE//,/,,}/lab.ext4,format=raw,if=none,id=lab,readonly=on"
+		-device virtio-blk-pci,drive=lab,serial=lkvm-lab,addr=0x1d,disable-legacy=on
+		-device virtio-serial-pci,addr=0x1e,disable-legacy=on
+		-chardev "file,id=status,path=${RUN//,/,,}/status" -device virtserialport,chardev=status,name=lab.status)
+	if [ -n "$TTY" ]; then
+		QEMU+=(-chardev stdio,id=tty,signal=off -device virtconsole,chardev=tty)
+		params="$params LAB_TTY=$TTY TERM=${TERM:-linux}"
+	else
+		QEMU+=(-chardev "file,id=out,path=${RUN//,/,,}/out" -device virtserialport,chardev=out,name=lab.out
+			-chardev "file,id=err,path=${RUN//,/,,}/err" -device virtserialport,chardev=err,name=lab.err)
+	fi
+	[ -n "${LAB_VERBOSE:-}" ] && params="$params LAB_VERBOSE=1" || params="$params quiet"
+	QEMU+=(-kernel "$KERNEL/vmlinux" -initrd "$1" -append "$params" "${QEMU_ARGS[@]}")
+}
+
+# host__stop [ENDED]: ends QEMU if it runs; ENDED is a process that has ended.
+host__stop() {
+	[ "${1:-}" != "${QEMU_PID:-}" ] || QEMU_PID=
+	[ -n "$QEMU_PID" ] || return 0
+	kill "$QEMU_PID" 2>/dev/null
+	for _ in {1..50}; do
+		kill -0 "$QEMU_PID" 2>/dev/null || break
+		sleep 0.1
+	done
+	kill -KILL "$QEMU_PID" 2>/dev/null
+	wait "$QEMU_PID" 2>/dev/null
+	QEMU_PID=
+}
+
+# host__copy PIPE: to standard output.  When that has gone there is no point in going on.
+host__copy() {
+	cat "$1" || {
+		echo $? >"$RUN/deaf"
+		kill "$QEMU_PID" 2>/dev/null
+	}
+}
+
+# host__run INITRD: boots it, copies its output, and returns the command's status: 124 after TIMEOUT
+# seconds (0: never), 125 if the host ended without a status, 141 (SIGPIPE) if nobody reads the output.
+host__run() {
+	local clock=none ended=none status
+	host__args "$1"
+	: >"$RUN/status"
+	if [ -n "$TTY" ]; then
+		# Without job control, bash gives background commands no terminal unless told.
+		"${QEMU[@]}" <&0 2>&"$LOG_FD" &
+		QEMU_PID=$!
+	else
+		mkfifo "$RUN/out" "$RUN/err"
+		"${QEMU[@]}" </dev/null >&"$LOG_FD" 2>&1 &
+		QEMU_PID=$!
+		host__copy "$RUN/out" &
+		host__copy "$RUN/err" >&2 &
+	fi
+	if [ "$TIMEOUT" -gt 0 ]; then
+		sleep "$TIMEOUT" &
+		clock=$!
+	fi
+	wait -n -p ended "$QEMU_PID" ${clock/none/}
+	host__stop "$ended"
+	kill "$clock" 2>/dev/null
+	if [ -z "$TTY" ]; then
+		: 1<>"$RUN/out" 1<>"$RUN/err" # ends the copies also if QEMU never opened these
+	fi
+	wait
+	if [ "$ended" = "$clock" ]; then
+		KEEP_LOG=1
+		lab__note "timeout: the host did not end within $TIMEOUT s: --timeout gives more; see $RUN/log"
+		return 124
+	fi
+	if [ -e "$RUN/deaf" ]; then
+		[ "$(cat "$RUN/deaf")" -eq 141 ] || lab__die "the command's output cannot be written"
+		return 141
+	fi
+	read -r status <"$RUN/status"
+	case $status in
+	'' | *[!0-9]*)
+		KEEP_LOG=1
+		lab__note "the host ended without a status: $(tail -n 1 "$RUN/log" | tr -d '\r'): see $RUN/log"
+		return 125
+		;;
+	esac
+	return "$status"
+}
