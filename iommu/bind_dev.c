@@ -30,14 +30,15 @@ const char *vtd__host_lacks(const struct host_iommu_info *info)
 {
 	if (!info->vtd)
 		return "an Intel VT-d IOMMU";
+	/* NEST first: it is what was asked for, and implies both stages (11.4.3). */
+	if (!(info->ecap & ECAP_NEST))
+		return "nested translation (ECAP.NEST)";
 	if (!(info->ecap & ECAP_SMTS))
 		return "scalable mode (ECAP.SMTS)";
 	if (!(info->ecap & ECAP_FSTS))
 		return "first-stage translation (ECAP.FSTS)";
 	if (!(info->ecap & ECAP_SSTS))
 		return "second-stage translation (ECAP.SSTS)";
-	if (!(info->ecap & ECAP_NEST))
-		return "nested translation (ECAP.NEST)";
 	return NULL;
 }
 

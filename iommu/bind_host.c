@@ -141,6 +141,7 @@ void bind_host__give_up(struct vtd *vtd, struct vtd_bind *dev, struct binding *b
 	    "%s (guest %s, pasid %s): the host refused to %s: %s; stopping, since nobody can vouch "
 	    "for its DMA: see the host's kernel log",
 	    dev->host.name, bind__bdf(dev->sid), bind__pasid(b->pasid), what, strerror(-err));
+	vtd->isolation_lost = true;
 	vm__stop(vtd->vm, VM_ISOLATION);
 }
 

@@ -120,6 +120,8 @@ static enum iqei desc__wait(struct run *run, const u64 *q)
 	struct vtd *vtd = run->vtd;
 
 	run__settle(run);
+	if (vtd->isolation_lost)
+		return IQEI_NONE;
 	if (q[0] & BIT(5)) {
 		/* Status address bits above the host address width are ignored. */
 		u64 gpa = q[1] & GENMASK(vtd->vm->phys_bits - 1, 2);
@@ -295,7 +297,7 @@ void vtd_queue__run(struct vtd *vtd)
 	struct run run = { .vtd = vtd, .scalable = vtd__ttm(vtd) == VTD_TTM_SCALABLE };
 	enum iqei err = IQEI_NONE;
 
-	while (!err && (vtd->gsts & VTD_GCMD_QIE) && vtd->iqh != vtd->iqt &&
+	while (!err && !vtd->isolation_lost && (vtd->gsts & VTD_GCMD_QIE) && vtd->iqh != vtd->iqt &&
 	       !(vtd->fsts & (VTD_FSTS_IQE | VTD_FSTS_ITE)))
 		err = queue__step(&run);
 

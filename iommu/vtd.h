@@ -131,6 +131,9 @@ struct vtd {
 	struct vtd_cache *cache; /* cache.c */
 	struct vtd_bind *binds;	 /* bind.c: one per assigned device, linked */
 	struct vtd_stats stats;
+	/* The host refused what keeps a device in bounds: the VM is being stopped, and nothing that
+	 * waits for an invalidation may complete any more. */
+	bool isolation_lost;
 };
 
 static inline bool vtd__tes(const struct vtd *vtd)

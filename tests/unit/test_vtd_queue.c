@@ -213,6 +213,18 @@ static void test_wait(void)
 	tail(1);
 	eq(status(), 7, "address bits above the host address width are ignored");
 	fake__free(vtd);
+
+	start(1, true);
+	lose_isolation = true;
+	wr(vtd, VTD_IECTL, 0, 4);
+	put(0, 5 | BIT(5) | BIT(4) | 7ULL << 32, STATUS, 0, 0);
+	put(1, 7 | G(3), 0, 0, 0);
+	tail(2);
+	lose_isolation = false;
+	eq(status(), 0, "a wait never completes over an invalidation that did not happen");
+	eq(vtd->ics | msi_sent, 0, "nor with an event");
+	ok(!strchr(inv_log, 'p'), "and nothing behind it is executed");
+	fake__free(vtd);
 }
 
 /* Every bit of every type that must be zero, set alone. */

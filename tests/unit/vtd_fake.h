@@ -117,9 +117,13 @@ void vtd_inv__all(struct vtd *vtd)
 	inv__note('A', NULL);
 }
 
+/* What giving up on a device's isolation does during a sync. */
+static bool lose_isolation;
+
 void vtd_inv__sync(struct vtd *vtd)
 {
 	inv__note('s', NULL);
+	vtd->isolation_lost |= lose_isolation;
 }
 
 static struct vm fake_vm = { .phys_bits = 39 };
