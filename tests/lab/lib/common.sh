@@ -75,7 +75,14 @@ cache__make() {
 	local dir=$1 tmp
 	shift
 	tmp=$CACHE/tmp.${dir##*/}
-	mkdir -p "$tmp"
-	(cd "$tmp" && "$@") || exit 125
-	mv "$tmp" "$dir"
+	mkdir -p "$tmp" || lab__die "cannot write to the cache: $CACHE: check its permissions and its room"
+	# In a process group of its own, so that a kernel build ends with the run that started it.
+	set -m
+	(cd "$tmp" && "$@") </dev/null &
+	MAKER=$!
+	set +m
+	trap 'kill -- -$MAKER; exit 143' INT TERM HUP
+	wait "$MAKER" || exit 125
+	trap - INT TERM HUP
+	mv "$tmp" "$dir" || lab__die "cannot write to the cache: $CACHE: check its permissions and its room"
 }

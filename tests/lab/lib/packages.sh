@@ -19,12 +19,13 @@ ROOT_PACKAGES="qemu-system-x86 busybox-static e2fsprogs xz-utils fio strace pciu
 # The Debian mirror this machine uses.
 packages__mirror() {
 	local uri
+	# shellcheck disable=SC2016 # for apt
 	uri=${LAB_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Origin: Debian' 2>/dev/null |
 		grep -v -- '-security/*$' | head -n 1)}
 	# Without package lists apt says nothing: read the sources themselves.
 	[ -n "$uri" ] || uri=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list \
 		/etc/apt/sources.list.d/*.sources 2>/dev/null |
-		sed -nE 's/^(deb |URIs:).*[ \t]((https?|mirror|file)[^ \t]*\/debian)\/?([ \t].*)?$/\2/p' | head -n 1)
+		sed -nE 's/^(deb|URIs:)([ \t]+\[[^]]*\])?[ \t]+([^ \t]+\/debian)\/?([ \t].*)?$/\3/p' | head -n 1)
 	[ -n "$uri" ] || lab__die "no Debian mirror among this machine's apt sources: set LAB_MIRROR to one's URL"
 	echo "${uri%/}"
 }
@@ -63,7 +64,7 @@ packages__apt() {
 	} >"$apt/apt.conf"
 	export APT_CONFIG=$apt/apt.conf
 	lab__note "reading the package lists of $mirror"
-	apt-get -qq update >&2 || lab__die "$mirror: cannot read $SUITE's package lists: check the network, or" \
+	apt-get -qq -o APT::Update::Error-Mode=any update >&2 || lab__die "$mirror: cannot read $SUITE's package lists: check the network, or" \
 		"set LAB_MIRROR to a Debian mirror that has $SUITE and $SUITE-backports"
 }
 
@@ -100,8 +101,8 @@ packages__fetch() {
 	# --print-uris leaves out what is there already, so it is shown an empty directory.
 	# shellcheck disable=SC2086 # words
 	list=$(apt-get -y -qq -o Dir::Cache::archives="$CACHE/apt/none" --print-uris $get $names |
-		sed -n "s/^'[^']*' \([^ ]*\.deb\) .*/\1/p") && [ -n "$list" ] ||
-		lab__die "cannot resolve $(xargs <<<"$names"): see apt's message above"
+		sed -n "s/^'[^']*' \([^ ]*\.deb\) .*/\1/p") || list=
+	[ -n "$list" ] || lab__die "cannot resolve $(xargs <<<"$names"): see apt's message above"
 	lab__note "fetching $(wc -w <<<"$list") package(s) for $1: $(xargs <<<"$names")"
 	# shellcheck disable=SC2086 # words
 	(cd "$CACHE/debs" && apt-get -y -qq --download-only $get $names >&2) ||

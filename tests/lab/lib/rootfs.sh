@@ -43,8 +43,8 @@ image__make_programs() {
 	mkdir -p lab/bin lab/prog lab/lib lab/share
 	for prog in $HOST_PROGRAMS; do
 		cp "$ROOT/usr/$prog" lab/prog/ && ln -s run "lab/bin/${prog##*/}" || return
-		"${ROOT_LD[@]}" --list "$ROOT/usr/$prog" | awk '$2 == "=>" { print $3 }'
-	done | sort -u | xargs cp -Lt lab/lib || return
+		"${ROOT_LD[@]}" --list "$ROOT/usr/$prog" | sed -n 's/^.* => \(.*\) (0x.*/\1/p'
+	done | sort -u | xargs -d '\n' cp -Lt lab/lib || return
 	cp -L "${ROOT_LD[0]}" lab/lib/ld.so
 	cp "$LAB_DIR/guest/run" lab/bin/run
 	ln -s mke2fs lab/prog/mkfs.ext4 && ln -s run lab/bin/mkfs.ext4
@@ -75,6 +75,7 @@ image__make() {
 	lab__need "building the host's file system" gcc strip
 	lab__note "building the host's file system"
 	mkdir -p lab/kernel
+	gcc -O2 -Wall -o tsc "$LAB_DIR/tsc.c" || lab__die "gcc cannot build tsc.c"
 	{ image__make_base && image__make_programs && image__make_stock; } ||
 		lab__die "cannot build the host's file system: check the room in $CACHE"
 	cp base.cpio lab/
@@ -89,7 +90,7 @@ image__make() {
 image__prepare() {
 	packages__item IMAGE stock image__make "${ROOT##*/} ${KERNEL##*/} $STOCK_MODULES $HOST_PROGRAMS
 		$(declare -f image__make_base image__make_programs image__make_stock)
-		$(cat "$LAB_DIR/guest/exit.c" "$LAB_DIR/guest/run")"
+		$(cat "$LAB_DIR/tsc.c" "$LAB_DIR/guest/exit.c" "$LAB_DIR/guest/run")"
 }
 
 # rootfs__libs FILE STAGE: the libraries of a dynamic program, where the loader looks for them.
@@ -109,13 +110,13 @@ rootfs__libs() {
 
 # rootfs__add SRC[:DST] STAGE
 rootfs__add() {
-	local src=$1 dst= stage=$2
+	local src=$1 dst='' stage=$2
 	if [ ! -e "$src" ]; then
 		dst=${src##*:} src=${src%:*}
 	fi
 	[ -n "$dst" ] || dst=/add/
 	[ "${dst%/}" = "$dst" ] || dst=$dst$(basename "$(realpath -s "$src")")
-	mkdir -p "$stage${dst%/*}" && cp -aHT "$src" "$stage$dst" ||
+	{ mkdir -p "$stage${dst%/*}" && cp -aHT --no-preserve=ownership "$src" "$stage$dst"; } ||
 		lab__die "--add $1: cannot copy: see the message above"
 	if [ -f "$src" ]; then
 		rootfs__libs "$src" "$stage"
