@@ -23,7 +23,7 @@ BASE	:= -std=gnu11 $(WARN) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSIO
 	   -fno-strict-aliasing -pthread -MMD -MP
 HARDEN	:= -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LDHARD	:= -pie -Wl,-z,relro,-z,now,-z,noexecstack
-LIBS	:= -lfdt -laio -pthread
+LIBS	:= -lfdt -laio -lslirp -pthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 ifeq ($(SAN),1)
@@ -69,3 +69,25 @@ clean:
 
 .PHONY: unit deps check demo clean
 .DELETE_ON_ERROR:
+
+# Freestanding guests (docs/testdev.md): builds and runs them.
+GUESTS	:= $(patsubst tests/guest/%.c,$(O)/guest/%.elf,$(sort $(wildcard tests/guest/*.c)))
+GUEST_LIB := $(sort $(wildcard tests/guest/lib/*.[cS]))
+GUEST_CFLAGS := -std=gnu11 $(WARN) -O2 -g -m64 -ffreestanding -nostdlib -static -fno-pic \
+	   -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fcf-protection=none \
+	   -fno-asynchronous-unwind-tables -Itests/guest/lib -T tests/guest/lib/guest.ld \
+	   -Wl,--build-id=none,-z,noexecstack,--no-warn-rwx-segments
+
+$(O)/guest/%.elf: tests/guest/%.c $(GUEST_LIB) $(wildcard tests/guest/lib/*.h tests/guest/lib/*.ld)
+	@mkdir -p $(@D)
+	@echo "  GUEST   $@"
+	$(Q)$(CC) $(GUEST_CFLAGS) -o $@ $< $(GUEST_LIB)
+
+# The same for Multiboot, which wants ELF32.
+$(O)/guest/boot32.elf: $(O)/guest/boot.elf
+	$(Q)objcopy -O elf32-i386 $< $@
+
+guest: $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm
+	$(Q)LKVM=$(O)/lkvm tests/guest/run $(O)/guest
+
+.PHONY: guest

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lkvm/iommu.h"
+#include "lkvm/mem.h"
 #include "lkvm/module.h"
 #include "vfio/device.h"
 #include "vfio/iommufd.h"
@@ -42,6 +43,7 @@ static int parse_vfio(const char *arg)
 		return -EINVAL;
 	}
 	memcpy(wanted[nwanted++], addr, sizeof(addr));
+	mem__pin("--vfio");
 	return 0;
 }
 

@@ -135,6 +135,10 @@ static int request(struct blk *blk, unsigned int q, u16 head, struct iovec *out,
 		if (!begin(blk, q, head, BLK_FLUSH, 0, in, 0, status))
 			return VIRTIO_BLK_S_IOERR;
 		return -1;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		blk->slow = true;
+		return blk_zero__request(blk, hdr.type == VIRTIO_BLK_T_DISCARD, out, nout);
 	case VIRTIO_BLK_T_GET_ID:
 		*written = iov__write(in, nin, blk->file->serial, VIRTIO_BLK_ID_BYTES);
 		return VIRTIO_BLK_S_OK;
@@ -168,11 +172,13 @@ static void notify(struct virtio_dev *dev, unsigned int q)
 	struct virtq_chain c;
 	int n;
 
-	for (n = 0; n < VIRTIO_QUEUE_MAX && virtq__pop(dev, q, &c) > 0; n++)
+	/* One that is done in place is enough for a turn. */
+	blk->slow = false;
+	for (n = 0; n < VIRTIO_QUEUE_MAX && !blk->slow && virtq__pop(dev, q, &c) > 0; n++)
 		handle(blk, q, &c);
 	blk_aio__submit(blk);
 	blk_aio__reap(blk);
-	if (n == VIRTIO_QUEUE_MAX)
+	if (n == VIRTIO_QUEUE_MAX || blk->slow)
 		virtq__again(dev, q);
 }
 
@@ -197,6 +203,7 @@ static void describe(struct blk *blk, unsigned int cpus)
 {
 	const struct blk_file *file = blk->file;
 	unsigned int queues = MIN(MAX(cpus, 1u), BLK_QUEUES);
+	u64 features;
 
 	blk->config = (struct virtio_blk_config){
 		.capacity = file->size / SECTOR,
@@ -206,15 +213,16 @@ static void describe(struct blk *blk, unsigned int cpus)
 		.min_io_size = file->optimal / file->align,
 		.num_queues = queues,
 	};
+	features = blk_zero__describe(file, &blk->config);
 	blk->ops = (struct virtio_ops){
 		.device_id = VIRTIO_ID_BLOCK,
 		.class_code = CLASS_STORAGE_OTHER,
-		.features = BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
+		.features = features | BIT(VIRTIO_BLK_F_SEG_MAX) | BIT(VIRTIO_BLK_F_BLK_SIZE) |
 			    BIT(VIRTIO_BLK_F_FLUSH) | BIT(VIRTIO_BLK_F_TOPOLOGY) |
 			    (queues > 1 ? BIT(VIRTIO_BLK_F_MQ) : 0) |
 			    (file->ro ? BIT(VIRTIO_BLK_F_RO) : 0),
 		.nqueues = queues,
-		.cfg_len = offsetof(struct virtio_blk_config, max_discard_sectors),
+		.cfg_len = offsetof(struct virtio_blk_config, max_secure_erase_sectors),
 		.cfg_read = config_read,
 		.notify = notify,
 		.reset = reset,

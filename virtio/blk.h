@@ -3,8 +3,8 @@
 #define VIRTIO_BLK_H
 
 /*
- * A disk in three parts: blk_file.c opens the image (and is the module with the option), blk.c
- * understands the requests (virtio 5.2), blk_aio.c does them.
+ * A disk in four parts: blk_file.c opens the image (and is the module with the option), blk.c
+ * understands the requests (virtio 5.2), blk_aio.c does them, blk_zero.c those that carry no data.
  */
 
 #include <libaio.h>
@@ -27,6 +27,8 @@ struct blk_file {
 	char path[PATH_MAX];
 	int fd;
 	bool ro, direct;
+	bool block;	    /* a block device */
+	bool discard, zero; /* what the host can do to it */
 	u64 size;    /* bytes, a multiple of @align */
 	u32 align;   /* 512, or what O_DIRECT asks of offsets, lengths and buffers */
 	u32 optimal; /* a block the host handles well: a power of two, >= @align */
@@ -59,6 +61,7 @@ struct blk {
 	struct virtio_blk_config config;
 	struct blk_file *file;
 	char name[24];
+	bool slow; /* a request took its time in this turn */
 	u32 dirty; /* queues with answers the driver was not told of */
 	/* blk_aio.c */
 	io_context_t ctx;
@@ -86,6 +89,13 @@ void blk_aio__submit(struct blk *blk);
 void blk_aio__reap(struct blk *blk);
 /* Wait until the host has let go of all buffers. */
 void blk_aio__drain(struct blk *blk);
+
+/* Find out what the host can do to an opened image. */
+void blk_zero__probe(struct blk_file *file);
+/* Fills in the limits; the features. */
+u64 blk_zero__describe(const struct blk_file *file, struct virtio_blk_config *config);
+/* Does a discard (or writes zeroes), whose segments are in @out; the status. */
+u8 blk_zero__request(struct blk *blk, bool discard, const struct iovec *out, int nout);
 
 /* FILE[,ro][,direct][,serial=TEXT].  -EINVAL or -ENOMEM with a printed line. */
 int blk_file__parse(struct blk_file *file, const char *arg);

@@ -166,6 +166,7 @@ int blk_file__open(struct blk_file *file)
 		       file->path);
 		goto err;
 	}
+	blk_zero__probe(file);
 	return 0;
 
 err:

@@ -50,6 +50,21 @@ void virtq__again(struct virtio_dev *dev, unsigned int q)
 		virtio__fail(dev, "an eventfd cannot be written");
 }
 
+int virtio_pci__kick_fd(struct virtio_dev *dev, unsigned int q)
+{
+	struct virtio_pci *vp = dev->transport;
+
+	return vp->kick[q].fd;
+}
+
+void virtio_pci__give_kick(struct virtio_dev *dev, unsigned int q)
+{
+	struct virtio_pci *vp = dev->transport;
+
+	loop__del(vp->kick[q].lfd);
+	vp->kick[q].lfd = NULL;
+}
+
 static void bar_moved(struct pci_func *f, int bar, u64 gpa)
 {
 	struct virtio_dev *dev = f->priv;
@@ -112,20 +127,35 @@ void virtio_pci__signal(struct virtio_dev *dev, u16 vector)
 		pci__msix_fire(&dev->pci, vector);
 }
 
-void virtio__fail(struct virtio_dev *dev, const char *why)
+/* virtio 4.1.5.3, 4.1.5.4 */
+static void signal_config(struct virtio_dev *dev)
 {
-	static struct ratelimit rl;
 	struct virtio_pci *vp = dev->transport;
 
-	if (dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
-		return;
-	pr_guest(&rl, "%s: %s; stopped until the guest's driver resets it", dev->pci.name, why);
-	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 	if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK))
 		return;
 	vp->isr |= VIRTIO_ISR_CONFIG;
 	if (pci__msix_enabled(&dev->pci) && vp->msix_config != VIRTIO_MSI_NO_VECTOR)
 		pci__msix_fire(&dev->pci, vp->msix_config);
+}
+
+void virtio__config_changed(struct virtio_dev *dev)
+{
+	struct virtio_pci *vp = dev->transport;
+
+	vp->generation++;
+	signal_config(dev);
+}
+
+void virtio__fail(struct virtio_dev *dev, const char *why)
+{
+	static struct ratelimit rl;
+
+	if (dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return;
+	pr_guest(&rl, "%s: %s; stopped until the guest's driver resets it", dev->pci.name, why);
+	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	signal_config(dev);
 }
 
 /* --- The BAR --- */

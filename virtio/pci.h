@@ -52,6 +52,7 @@ struct virtio_pci {
 	u16 msix_config;
 	u16 queue_select;
 	u8 isr;
+	u8 generation;	/* of the device's configuration (virtio 2.5.1) */
 	u32 window;	/* offset of the PCI configuration access capability */
 	u64 gpa;	/* of the BAR, or PCI_BAR_UNMAPPED */
 	struct virtio_kick kick[VIRTIO_QUEUES];
@@ -65,6 +66,13 @@ void virtio_pci__access(struct virtio_dev *dev, u64 off, u8 *data, u32 len, bool
 void virtio_pci__reset(struct virtio_dev *dev);
 /* The driver wants queue @q looked at; harmless at any time. */
 void virtio_pci__notify(struct virtio_dev *dev, unsigned int q);
+
+/*
+ * Doorbells for vhost: the eventfd of queue @q, and that the loop does not watch it any more.
+ * ops->notify then comes only for doorbells that KVM did not take.
+ */
+int virtio_pci__kick_fd(struct virtio_dev *dev, unsigned int q);
+void virtio_pci__give_kick(struct virtio_dev *dev, unsigned int q);
 
 /* The capabilities (virtio/pci_caps.c), and the window on the BAR in configuration space. */
 int virtio_caps__add(struct virtio_dev *dev);

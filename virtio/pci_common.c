@@ -82,7 +82,7 @@ static u32 read_field(struct virtio_dev *dev, u32 off)
 	case VIRTIO_PCI_COMMON_STATUS:
 		return dev->status;
 	case VIRTIO_PCI_COMMON_CFGGENERATION:
-		return 0; /* no device configuration here changes by itself */
+		return vp->generation;
 	case VIRTIO_PCI_COMMON_Q_SELECT:
 		return vp->queue_select;
 	}
@@ -104,6 +104,8 @@ static void write_queue(struct virtio_dev *dev, struct virtq *vq, u32 off, u32 v
 
 	if (off == VIRTIO_PCI_COMMON_Q_MSIX) {
 		vq->vector = vector(dev, val);
+		if (dev->ops->vector)
+			dev->ops->vector(dev, vq - dev->vq);
 		return;
 	}
 	if (vq->enabled) /* the rest is fixed from here on, until a reset */

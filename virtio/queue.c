@@ -164,24 +164,42 @@ int virtq__pop(struct virtio_dev *dev, unsigned int q, struct virtq_chain *c)
 	return 1;
 }
 
-void virtq__push(struct virtio_dev *dev, unsigned int q, u16 head, u32 written)
+void virtq__unpop(struct virtio_dev *dev, unsigned int q, unsigned int n)
 {
 	struct virtq *vq = &dev->vq[q];
-	u64 off = USED_RING(vq->next_used & (vq->size - 1));
+
+	vq->next_avail -= n;
+	vq->inflight -= n;
+}
+
+void virtq__push_all(struct virtio_dev *dev, unsigned int q, const struct virtq_used *used,
+		     unsigned int n)
+{
+	struct virtq *vq = &dev->vq[q];
 
 	if (!usable(dev, vq))
 		return;
-	if (write32(dev, &vq->used, off, head) || write32(dev, &vq->used, off + 4, written))
-		goto fault;
-	smp_wmb(); /* the entry, and the buffers it speaks of, before idx */
-	vq->next_used++;
-	vq->inflight--;
+	for (unsigned int i = 0; i < n; i++) {
+		u64 off = USED_RING((u16)(vq->next_used + i) & (vq->size - 1));
+
+		if (write32(dev, &vq->used, off, used[i].head) ||
+		    write32(dev, &vq->used, off + 4, used[i].written))
+			goto fault;
+	}
+	smp_wmb(); /* the entries, and the buffers they speak of, before idx */
+	vq->next_used += n;
+	vq->inflight -= n;
 	if (write16(dev, &vq->used, USED_IDX, vq->next_used))
 		goto fault;
 	return;
 
 fault:
 	virtio__fail(dev, "the used ring is not accessible");
+}
+
+void virtq__push(struct virtio_dev *dev, unsigned int q, u16 head, u32 written)
+{
+	virtq__push_all(dev, q, &(struct virtq_used){ head, written }, 1);
 }
 
 /* virtio 2.7.7.2: with event-idx the driver names the entry it waits for, else it sets a flag. */

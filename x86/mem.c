@@ -5,11 +5,14 @@
  *
  * All RAM is one anonymous mapping; the part beyond RAM_LOW_MAX is seen by the guest at 4 GiB.  It
  * starts on a 1 GiB boundary, so both parts can be backed by huge pages at equal offsets in guest and
- * host addresses, which second-level huge mappings need.
+ * host addresses, which second-level huge mappings need.  On request they are reserved ones
+ * (hugetlbfs.rst in the kernel's documentation), which are there or not before the guest starts.
  */
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <linux/mman.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +24,9 @@
 #define RAM_SLOTS    2
 #define DEVICE_SLOTS 256
 
+#define HUGE_PAGE (2 * MiB)
+#define HUGE_DIR  "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+
 struct guest_mem {
 	int vm_fd;
 	struct mem_region ram[RAM_SLOTS];
@@ -30,6 +36,51 @@ struct guest_mem {
 	/* KVM slot RAM_SLOTS + i; size 0: free */
 	struct mem_region device[DEVICE_SLOTS];
 };
+
+static bool hugepages;
+
+void mem__use_hugepages(void)
+{
+	hugepages = true;
+}
+
+/* One of the kernel's counters of huge pages; 0 if it has none. */
+static u64 huge_count(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	u64 n = 0;
+
+	if (!f)
+		return 0;
+	if (fscanf(f, "%llu", &n) != 1)
+		n = 0;
+	fclose(f);
+	return n;
+}
+
+static int no_hugepages(u64 size, u64 have)
+{
+	pr_err("--hugepages: the guest needs %llu huge pages of 2 MiB, this host has %llu free; as "
+	       "root: sysctl vm.nr_hugepages=%llu", size / HUGE_PAGE, have,
+	       huge_count(HUGE_DIR "nr_hugepages") - have + size / HUGE_PAGE);
+	return -ENOMEM;
+}
+
+int mem__check(u64 size)
+{
+	u64 free_pages, reserved;
+
+	if (!hugepages)
+		return 0;
+	if (!IS_ALIGNED(size, HUGE_PAGE)) {
+		pr_err("--hugepages: --mem must be a multiple of 2M, not %llu KiB", size / KiB);
+		return -EINVAL;
+	}
+	free_pages = huge_count(HUGE_DIR "free_hugepages");
+	reserved = huge_count(HUGE_DIR "resv_hugepages");
+	free_pages -= MIN(reserved, free_pages);
+	return free_pages < size / HUGE_PAGE ? no_hugepages(size, free_pages) : 0;
+}
 
 static int set_slot(const struct guest_mem *mem, u32 slot, u64 gpa, u64 size, void *hva)
 {
@@ -60,6 +111,16 @@ static void *map_aligned(u64 size, u64 align)
 	if (head)
 		munmap(p, head);
 	munmap(start + size, align - head);
+	/* This reserves as many, or fails if there are too few. */
+	if (hugepages && mmap(start, size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB | MAP_HUGE_2MB,
+			      -1, 0) == MAP_FAILED) {
+		int err = errno;
+
+		munmap(start, size);
+		errno = err;
+		return NULL;
+	}
 	return start;
 }
 
@@ -74,6 +135,10 @@ struct guest_mem *mem__new(int vm_fd, u64 size)
 	mem->vm_fd = vm_fd;
 	mem->size = size;
 	mem->base = map_aligned(size, size >= GiB ? GiB : 2 * MiB);
+	if (!mem->base && hugepages) {
+		no_hugepages(size, huge_count(HUGE_DIR "free_hugepages"));
+		goto err_mem;
+	}
 	if (!mem->base)
 		goto err_nomem;
 	/* Without them nested paging is many times slower, but the guest runs. */
@@ -188,6 +253,18 @@ int mem__write(const struct guest_mem *mem, u64 gpa, const void *buf, u64 len)
 		return -EFAULT;
 	ram_copy(mem, gpa, (char *)buf, len, true);
 	return 0;
+}
+
+static const char *pinned;
+
+void mem__pin(const char *who)
+{
+	pinned = who;
+}
+
+const char *mem__pinned(void)
+{
+	return pinned;
 }
 
 const struct mem_region *mem__regions(const struct guest_mem *mem, unsigned int *n)

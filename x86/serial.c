@@ -14,8 +14,8 @@
 #include "lkvm/irq.h"
 #include "lkvm/layout.h"
 #include "lkvm/module.h"
+#include "lkvm/term.h"
 #include "lkvm/vm.h"
-#include "x86/term.h"
 
 /* Registers; RBR, THR and IER give way to the divisor latch with LCR.DLAB. */
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR, REGS };
@@ -125,7 +125,7 @@ static void refill(struct serial *s)
 {
 	u8 c;
 
-	if (!(s->ier & IER_RDI) || !gated_in(s))
+	if (!(s->ier & IER_RDI) || !gated_in(s) || term__taken())
 		return;
 	while (rx_count(s) < FIFO_SIZE && term__getc(&c))
 		rx_put(s, c);
@@ -159,23 +159,33 @@ static void update_msr(struct serial *s)
 		s->msr |= MSR_TERI;
 }
 
+static bool tx_room(void)
+{
+	return term__taken() || term__room();
+}
+
 static void transmit(struct serial *s, u8 c)
 {
 	if (s->mcr & MCR_LOOP)
 		rx_put(s, c);
+	else if (term__taken())
+		term__err_putc(c);
 	else
 		term__putc(c);
 	/* Full for an instant, which a driver that counts edges needs to see. */
 	s->thre_pending = false;
 	update_irq(s);
-	s->thre_pending = term__room();
+	s->thre_pending = tx_room();
 	update_irq(s);
 }
 
 static void write_fcr(struct serial *s, u8 val)
 {
-	/* Switching the FIFOs on or off empties them. */
-	if ((val & FCR_CLEAR_RX) || ((val ^ s->fcr) & FCR_ENABLE))
+	/*
+	 * Switching the FIFOs on would empty them as well, but Linux does that after it has enabled the
+	 * receiver, and typing that came between the two would be lost.
+	 */
+	if (val & FCR_CLEAR_RX)
 		s->tail = s->head;
 	s->fcr = val & FCR_ENABLE ? val & (0xc0 | FCR_ENABLE) : 0;
 }
@@ -196,7 +206,7 @@ static void reg_write(struct serial *s, unsigned int reg, u8 val)
 		}
 		/* Enabling it interrupts at once if the transmitter is empty. */
 		if ((val & IER_THRI) && !(s->ier & IER_THRI))
-			s->thre_pending = term__room();
+			s->thre_pending = tx_room();
 		s->ier = val & 0x0f;
 		refill(s);
 		break;
@@ -236,7 +246,7 @@ static u8 read_lsr(struct serial *s)
 {
 	u8 val = rx_count(s) ? LSR_DR : 0;
 
-	if (term__room())
+	if (tx_room())
 		val |= LSR_THRE | LSR_TEMT;
 	if (s->overrun)
 		val |= LSR_OE;
@@ -319,6 +329,8 @@ static int serial_setup(struct vm *vm)
 		pr_err("cannot place the serial port: %s", strerror(-ret));
 		return ret;
 	}
+	if (term__taken())
+		return 0;
 	term__on_input(on_input, &com1);
 	term__on_room(on_room, &com1);
 	return 0;

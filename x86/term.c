@@ -19,8 +19,8 @@
 
 #include "lkvm/loop.h"
 #include "lkvm/module.h"
+#include "lkvm/term.h"
 #include "lkvm/vm.h"
-#include "x86/term.h"
 
 #define IN_SIZE 4096 /* a power of two */
 #define ESCAPE	0x01 /* Ctrl-a */

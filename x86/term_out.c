@@ -18,16 +18,16 @@
 
 #include "lkvm/loop.h"
 #include "lkvm/module.h"
+#include "lkvm/term.h"
 #include "lkvm/vm.h"
-#include "x86/term.h"
 
 #define OUT_SIZE  (1u << 20) /* a power of two; untouched pages cost nothing */
 #define IDLE_NS	  5000000
 /* How long a guest that ignores "not ready" waits for a reader that does not read. */
 #define PATIENCE_MS 1000
 
+static u8 buf[OUT_SIZE]; /* not below, whose initialiser would put it into the binary */
 static struct {
-	u8 buf[OUT_SIZE];
 	u32 head, tail; /* free running; tail..head is to be written */
 	struct loop *loop;
 	int timer;
@@ -72,7 +72,7 @@ static bool out_flush(int ms)
 
 		if (!out_ready(ms))
 			return false;
-		done = write(STDOUT_FILENO, out.buf + at, MIN(n, (u32)PIPE_BUF));
+		done = write(STDOUT_FILENO, buf + at, MIN(n, (u32)PIPE_BUF));
 		if (done < 0 && (errno == EINTR || errno == EAGAIN))
 			continue;
 		if (done < 0)
@@ -133,7 +133,7 @@ void term__putc(u8 c)
 		if (out.head - out.tail == OUT_SIZE)
 			return; /* lost */
 	}
-	out.buf[out.head++ % OUT_SIZE] = c;
+	buf[out.head++ % OUT_SIZE] = c;
 	if (c == '\n' || out.head - out.tail >= PIPE_BUF)
 		out_push();
 	else

@@ -22,6 +22,12 @@ struct mem_region {
  * NULL and a printed line on failure.
  */
 struct guest_mem *mem__new(int vm_fd, u64 size);
+/*
+ * While options are parsed: RAM is to be of reserved huge pages.  mem__check(), for validate(), is 0,
+ * or -EINVAL or -ENOMEM with a printed line if @size bytes cannot be had from them.
+ */
+void mem__use_hugepages(void);
+int mem__check(u64 size);
 void mem__free(struct guest_mem *mem);
 
 /*
@@ -30,6 +36,13 @@ void mem__free(struct guest_mem *mem);
  * the RAM map never changes after set-up.
  */
 void *mem__ptr(const struct guest_mem *mem, u64 gpa, u64 len);
+
+/*
+ * @who (an option, for messages) needs every page of RAM to stay where it is, because a device that
+ * asks nobody does DMA there.  While options are parsed; mem__pinned(), for validate(), is NULL or who.
+ */
+void mem__pin(const char *who);
+const char *mem__pinned(void);
 
 /* Copy; -EFAULT, having copied nothing, if the range is not all RAM (it may span regions). */
 int mem__read(const struct guest_mem *mem, u64 gpa, void *buf, u64 len);

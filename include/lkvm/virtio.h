@@ -42,6 +42,8 @@ struct virtio_ops {
 	 * the rings: compare dev->epoch.
 	 */
 	void (*reset)(struct virtio_dev *dev);
+	/* Queue @q has another interrupt vector; for vhost, may be NULL. */
+	void (*vector)(struct virtio_dev *dev, unsigned int q);
 };
 
 /*
@@ -84,6 +86,18 @@ void virtio_pci__del(struct virtio_dev *dev);
 int virtq__pop(struct virtio_dev *dev, unsigned int q, struct virtq_chain *c);
 /* Put @head on the used ring, @written bytes of its in part filled. */
 void virtq__push(struct virtio_dev *dev, unsigned int q, u16 head, u32 written);
+/* The same for @n chains at once: the driver sees all of them or none. */
+struct virtq_used {
+	u16 head;
+	u32 written;
+};
+void virtq__push_all(struct virtio_dev *dev, unsigned int q, const struct virtq_used *used,
+		     unsigned int n);
+/*
+ * Undo the last @n pops, none of which was pushed: the chains are available again.  A device that
+ * waits for something to put in keeps nothing over its return to the loop (lkvm/dma.h).
+ */
+void virtq__unpop(struct virtio_dev *dev, unsigned int q, unsigned int n);
 /* Interrupt the driver if it wants to know about what was pushed (event-idx, virtio 2.7.10). */
 void virtq__interrupt(struct virtio_dev *dev, unsigned int q);
 /*
@@ -91,6 +105,8 @@ void virtq__interrupt(struct virtio_dev *dev, unsigned int q);
  * it has taken many, so that a guest that never stops adding them cannot hold the loop.
  */
 void virtq__again(struct virtio_dev *dev, unsigned int q);
+/* The device configuration has changed by itself: the driver should read it again. */
+void virtio__config_changed(struct virtio_dev *dev);
 /* Give up: NEEDS_RESET and a configuration-change interrupt. */
 void virtio__fail(struct virtio_dev *dev, const char *why);
 

@@ -57,6 +57,19 @@ void term__on_room(void (*fn)(void *arg), void *arg)
 	room_fn = fn;
 }
 
+static bool taken;
+static unsigned int err_count;
+
+bool term__taken(void)
+{
+	return taken;
+}
+
+void term__err_putc(u8 c)
+{
+	err_count++;
+}
+
 bool term__getc(u8 *c)
 {
 	if (!*input)
@@ -183,6 +196,12 @@ static void test_input(void)
 	rd(REG_DATA);
 	ok(!(rd(REG_LSR) & (LSR_DR | LSR_OE)), "without an overrun");
 
+	type("kept");
+	wr(REG_IIR_FCR, 0);
+	wr(REG_IIR_FCR, FCR_ENABLE);
+	ok(rd(REG_DATA) == 'k' && rd(REG_DATA) == 'e', "switching the FIFOs on loses nothing");
+	wr(REG_IIR_FCR, FCR_ENABLE | FCR_CLEAR_RX);
+
 	/* A driver probing the chip must not lose the user's typing. */
 	wr(REG_IER, 0);
 	wr(REG_MCR, 0);
@@ -214,8 +233,9 @@ static void test_loopback(void)
 	ok(rd(REG_LSR) & LSR_OE, "LSR tells it");
 	ok(!(rd(REG_LSR) & LSR_OE), "once");
 	eq(rd(REG_IIR_FCR) & 0x0f, IIR_RDI, "then comes the data");
+	wr(REG_IIR_FCR, FCR_ENABLE | FCR_CLEAR_RX);
 	wr(REG_IIR_FCR, 0);
-	eq(rd(REG_IIR_FCR), IIR_NONE, "switching the FIFOs off empties them");
+	eq(rd(REG_IIR_FCR), IIR_NONE, "emptied and off, they show neither data nor themselves");
 	wr(REG_MCR, MCR_OUT2);
 	ok(line, "leaving the loop changes the modem lines");
 	eq(rd(REG_IIR_FCR) & 0x0f, IIR_MSI, "which is an interrupt");
@@ -243,6 +263,27 @@ static void test_noise(void)
 	ok(rx_count(&com1) <= FIFO_SIZE, "noise does not overfill the FIFO");
 }
 
+/* Another device has the terminal. */
+static void test_taken(struct vm *vm)
+{
+	size_t before = nout;
+
+	input_fn = NULL;
+	taken = true;
+	ok(registered->setup(vm) == 0 && !input_fn, "taken: it does not ask for input");
+	room = false;
+	wr(REG_DATA, 'e');
+	ok(nout == before && err_count == 1, "taken: output goes to stderr");
+	ok(rd(REG_LSR) & LSR_THRE, "taken: it never waits for stdout");
+	input = "x";
+	wr(REG_MCR, MCR_OUT2);
+	wr(REG_IER, IER_RDI);
+	ok(!(rd(REG_LSR) & LSR_DR), "taken: no input");
+	registered->teardown(vm);
+	taken = false;
+	room = true;
+}
+
 int main(void)
 {
 	struct vm vm = { .name = "test" };
@@ -256,5 +297,6 @@ int main(void)
 	test_noise();
 	registered->teardown(&vm);
 	ok(!port, "and is taken off it");
+	test_taken(&vm);
 	return tap_done();
 }
