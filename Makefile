@@ -3,7 +3,9 @@
 # make            the lkvm binary
 # make check      unit tests, then the lab cases (docs/testing.md)
 # make unit       unit tests alone, under ASan and UBSan
+# make guest      freestanding guests alone
 # make demo       the main job, three kernels deep
+# make install    to PREFIX, below DESTDIR
 # V=1 shows commands; CC=clang, SAN=1 (sanitizers), O=dir as usual.
 
 PREFIX	?= /usr/local
@@ -64,10 +66,14 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory lkvm
 	$(Q)tests/lab/demo/run
 
+install: lkvm
+	install -D -m 755 lkvm $(DESTDIR)$(PREFIX)/bin/lkvm
+	install -D -m 644 lkvm.1 $(DESTDIR)$(PREFIX)/share/man/man1/lkvm.1
+
 clean:
 	rm -rf $(O) lkvm
 
-.PHONY: unit deps check demo clean
+.PHONY: unit deps check demo install clean
 .DELETE_ON_ERROR:
 
 # Freestanding guests (docs/testdev.md): builds and runs them.

@@ -6,8 +6,9 @@
  * Loading the kernel.  Every loader puts its pieces into guest memory and fills vm->entry and its
  * companions:
  *
- *   bzImage  64-bit mode at entry, rsi = the zero page (Linux boot protocol, "64-bit boot
- * protocol") PVH ELF  32-bit mode at entry, rbx = the start info (entry_pvh)
+ *   bzImage          64-bit mode, rsi = the zero page (Linux boot protocol, "64-bit boot protocol")
+ *   PVH ELF          32-bit mode, rbx = the start info (entry_pvh)
+ *   Multiboot ELF32  the same with rbx = its information structure, rax = its magic number
  *
  * Images are not trusted: every number in them is checked against the file and the RAM.
  */
@@ -57,5 +58,11 @@ int boot_bzimage__load(struct vm *vm, const struct boot_file *f);
 int boot_elf__load(struct vm *vm, const struct boot_file *f);
 /* Command line, initrd above @kernel_end, and the start info at LOW_PVH_INFO. */
 int boot_pvh__start_info(struct vm *vm, u64 kernel_end);
+/* What a Multiboot kernel finds in eax. */
+#define BOOT_MULTIBOOT_EAX 0x2badb002
+/* 1 if @f carries a Multiboot header, which wants the features *@want; 0, or a negative errno. */
+int boot_multiboot__find(const struct boot_file *f, u32 *want);
+/* As boot_pvh__start_info(), for Multiboot. */
+int boot_multiboot__info(struct vm *vm, u32 want, u64 kernel_end);
 
 #endif

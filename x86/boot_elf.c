@@ -3,7 +3,8 @@
 /*
  * ELF images with a PVH entry point: a vmlinux with CONFIG_PVH, or any freestanding program with
  * the same note (Xen's docs/misc/pvh.pandoc).  Segments go to their physical addresses; the note of
- * owner "Xen" and type 18 holds the 32-bit entry point.
+ * owner "Xen" and type 18 holds the 32-bit entry point.  An ELF32 image with a Multiboot header
+ * starts by that (boot_multiboot.c).
  */
 
 #include <elf.h>
@@ -31,6 +32,7 @@ struct elf {
 	bool is64;
 	u64 phoff;
 	u16 phentsize;
+	u64 entry;
 	unsigned int n;
 	struct segment seg[PHDRS_MAX];
 };
@@ -68,6 +70,7 @@ static int read_ehdr(struct elf *elf)
 		return bad(f, "is an ELF file for another machine, not x86");
 	if (type != ET_EXEC && type != ET_DYN)
 		return bad(f, "is an ELF file that is not executable");
+	elf->entry = elf->is64 ? h.e64.e_entry : h.e32.e_entry;
 	elf->phoff = elf->is64 ? h.e64.e_phoff : h.e32.e_phoff;
 	elf->phentsize = elf->is64 ? h.e64.e_phentsize : h.e32.e_phentsize;
 	elf->n = elf->is64 ? h.e64.e_phnum : h.e32.e_phnum;
@@ -214,19 +217,28 @@ static int find_entry(const struct elf *elf, u64 *entry)
 	if (!found)
 		return bad(elf->f, "is an ELF file without a PVH entry point; give a bzImage, or a "
 				   "vmlinux with CONFIG_PVH");
+	return 0;
+}
+
+static int check_entry(const struct elf *elf, u64 entry, const char *why)
+{
+	const struct segment *s;
+	unsigned int i;
+
 	for (i = 0; i < elf->n; i++) {
 		s = &elf->seg[i];
-		if (s->type == PT_LOAD && *entry >= s->paddr && *entry - s->paddr < s->memsz)
+		if (s->type == PT_LOAD && entry >= s->paddr && entry - s->paddr < s->memsz)
 			return 0;
 	}
-	return bad(elf->f, "has a PVH entry point outside of its segments");
+	return bad(elf->f, why);
 }
 
 int boot_elf__load(struct vm *vm, const struct boot_file *f)
 {
 	struct elf elf = { .f = f };
+	int err, multiboot = 0;
 	u64 entry, end;
-	int err;
+	u32 want = 0;
 
 	err = read_ehdr(&elf);
 	if (err)
@@ -237,16 +249,27 @@ int boot_elf__load(struct vm *vm, const struct boot_file *f)
 	err = check_segments(&elf, boot__low_end(vm));
 	if (err)
 		return err;
-	err = find_entry(&elf, &entry);
+	if (!elf.is64)
+		multiboot = boot_multiboot__find(f, &want);
+	if (multiboot < 0)
+		return multiboot;
+	entry = elf.entry;
+	err = multiboot ? 0 : find_entry(&elf, &entry);
+	if (err)
+		return err;
+	err = check_entry(&elf, entry,
+			  multiboot ? "has an entry point outside of its segments"
+				    : "has a PVH entry point outside of its segments");
 	if (err)
 		return err;
 	err = load_segments(vm, &elf, &end);
 	if (err)
 		return err;
-	err = boot_pvh__start_info(vm, end);
+	err = multiboot ? boot_multiboot__info(vm, want, end) : boot_pvh__start_info(vm, end);
 	if (err)
 		return err;
 	vm->entry = entry;
+	vm->entry_rax = multiboot ? BOOT_MULTIBOOT_EAX : 0;
 	vm->entry_rsi = 0;
 	vm->entry_rbx = LOW_PVH_INFO;
 	vm->entry_pvh = true;

@@ -38,6 +38,9 @@
 #define PTE_W	   BIT(1)
 #define PTE_PS	   BIT(7)
 
+#define RESET_VECTOR  0xffff0ULL /* FFFF:0000 */
+#define PORT_PM_RESET (PORT_PM + 2)
+
 #define MSR_MISC_ENABLE	  0x1a0
 #define MISC_FAST_STRINGS BIT(0)
 #define MSR_MTRR_DEF_TYPE 0x2ff
@@ -84,6 +87,23 @@ static int write_page_tables(struct vm *vm)
 	return ret;
 }
 
+/*
+ * What is at the BIOS's entry point.  To reboot a hardware-reduced machine, a Linux built with EFI
+ * support asks only EFI, and where there is none jumps there in real mode.
+ */
+static int write_reset_vector(struct vm *vm)
+{
+	static const u8 code[] = {
+		0xba, PORT_PM_RESET & 0xff, PORT_PM_RESET >> 8, /* mov $PORT_PM_RESET, %dx */
+		0xb0, 0x01,					/* mov $1, %al */
+		0xee,						/* out %al, (%dx) */
+		0xf4,						/* hlt */
+		0xeb, 0xfd,					/* jmp to the hlt */
+	};
+
+	return put(vm, RESET_VECTOR, code, sizeof(code));
+}
+
 static int set_boot_sregs(struct vm *vm, int fd)
 {
 	struct kvm_segment code = {
@@ -122,6 +142,7 @@ static int set_boot_regs(struct vm *vm, int fd)
 {
 	struct kvm_regs r = {
 		.rip = vm->entry,
+		.rax = vm->entry_rax,
 		.rsi = vm->entry_rsi,
 		.rbx = vm->entry_rbx,
 		.rflags = 2, /* the bit that is always set */
@@ -173,8 +194,11 @@ int vcpu__init_state(struct vm *vm, int fd, unsigned int index)
 		goto err;
 	if (index)
 		return 0;
-	/* These two print their own line. */
+	/* These print their own line. */
 	ret = write_gdt(vm);
+	if (ret < 0)
+		return ret;
+	ret = write_reset_vector(vm);
 	if (ret < 0)
 		return ret;
 	if (!vm->entry_pvh) {

@@ -35,7 +35,7 @@ struct vm {
 	/* MODULE_IOMMU; NULL with --viommu=off */
 	struct vtd *vtd;
 	/* MODULE_FIRMWARE: where vCPU 0 starts (x86/boot.h) */
-	u64 entry, entry_rsi, entry_rbx;
+	u64 entry, entry_rsi, entry_rax, entry_rbx;
 	bool entry_pvh;
 };
 
@@ -62,6 +62,7 @@ int acpi__add_table(struct vm *vm, const void *table, u32 len);
 /*
  * A request that `lkvm debug` and its kin can make of a running machine; registered at set-up.
  * @handle writes its answer to @out; loop lock held.  @arg is the text behind the verb, may be "".
+ * An answer "error: TEXT" is a failure to the one who asks.
  */
 struct control_verb {
 	const char *name;

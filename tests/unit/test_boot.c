@@ -16,6 +16,7 @@
 #include "x86/boot_bzimage.c"
 #include "x86/boot_elf.c"
 #include "x86/boot_file.c"
+#include "x86/boot_multiboot.c"
 #include "x86/boot_pvh.c"
 #include "x86/mem.c"
 
