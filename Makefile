@@ -69,6 +69,8 @@ demo: deps
 install: lkvm
 	install -D -m 755 lkvm $(DESTDIR)$(PREFIX)/bin/lkvm
 	install -D -m 644 lkvm.1 $(DESTDIR)$(PREFIX)/share/man/man1/lkvm.1
+	install -D -m 644 docs/lkvm.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lkvm
 
 clean:
 	rm -rf $(O) lkvm

@@ -23,9 +23,13 @@ static const struct {
 	const char *help;
 } commands[] = {
 	{ "run", cmd_run, "boot a kernel (lkvm run --help lists the options)" },
-	{ "debug", cmd_debug, "ask a running machine: lkvm debug [--name NAME] --WHAT [ARG]" },
-	{ "list", cmd_list, "list the running machines" },
-	{ "stop", cmd_stop, "end a running machine: lkvm stop [--name NAME]" },
+	{ "list", cmd_list, "list the running machines: [--json]" },
+	{ "stat", cmd_stat, "state and counters of a machine: [--name NAME] [--json]" },
+	{ "pause", cmd_pause, "stop the vCPUs of a machine: [--name NAME]" },
+	{ "resume", cmd_resume, "let them go on: [--name NAME]" },
+	{ "stop", cmd_stop,
+	  "power a machine off, by force after a while: [--name NAME] [--grace SECONDS] [--force]" },
+	{ "debug", cmd_debug, "ask a machine: [--name NAME] --WHAT [ARG]; --help lists WHAT" },
 	{ "check", cmd_check, "tell what this host offers" },
 	{ "version", cmd_version, "print the version" },
 	{ "help", cmd_help, "print this" },

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
 /*
- * The DSDT: the PCI root and the few devices that cannot be found otherwise.  A further device,
- * such as the GED of a power button (ACPI0013 on GSI_GED), is one more function here.
+ * The DSDT: the PCI root and the few devices that cannot be found otherwise.  A further device is
+ * one more function here.
  */
+
+#include <string.h>
 
 #include "lkvm/layout.h"
 #include "lkvm/pci.h"
 #include "lkvm/vm.h"
 #include "x86/acpi_priv.h"
+
+#define AML_STRING     0x0d
+#define AML_NOTIFY     0x86
+#define NOTIFY_PRESSED 0x80 /* of a button (ACPI 5.6.6, table 5.162) */
+#define STA_ALL	       0x0f /* present, enabled, shown, functioning (ACPI 6.3.7) */
 
 /* 33DB4D5B-1FF7-401C-9657-7441C03DD766 in the byte order of ToUUID (ACPI 19.6.142). */
 static const u8 osc_uuid[16] = { 0x5b, 0x4d, 0xdb, 0x33, 0xf7, 0x1f, 0x1c, 0x40,
@@ -98,6 +105,54 @@ static void put_com1(struct acpi_buf *b)
 	aml__close(b, dev);
 }
 
+/* Name (_HID, "ACPI0013"): ids with four letters do not fit an EISAID (ACPI 6.1.5). */
+static void put_hid(struct acpi_buf *b, const char *id)
+{
+	aml__name(b, "_HID");
+	aml__op(b, AML_STRING);
+	acpi_buf__put(b, id, strlen(id) + 1);
+}
+
+/* Linux tells of its panics here; the device is in x86/exitdev.c. */
+static void put_pvpanic(struct acpi_buf *b)
+{
+	u32 dev = aml__open_device(b, "PEVT");
+	struct acpi_buf res = { 0 };
+
+	put_hid(b, "QEMU0001");
+	aml__name_int(b, "_STA", STA_ALL);
+	aml__res_io(&res, PORT_PVPANIC, 1);
+	aml__crs(b, &res);
+	aml__close(b, dev);
+}
+
+/*
+ * The power button (ACPI 4.8.2.2.1.2), and the generic event device that reports it (5.6.9), as a
+ * hardware-reduced machine has no fixed events.  x86/ged.c pulses the interrupt.
+ */
+static void put_button(struct acpi_buf *b)
+{
+	struct acpi_buf res = { 0 };
+	u32 dev, method;
+
+	dev = aml__open_device(b, "PWRB");
+	aml__name_eisaid(b, "_HID", "PNP0C0C");
+	aml__name_int(b, "_UID", 0);
+	aml__close(b, dev);
+
+	dev = aml__open_device(b, "GED0");
+	put_hid(b, "ACPI0013");
+	aml__name_int(b, "_UID", 0);
+	aml__res_irq(&res, GSI_GED);
+	aml__crs(b, &res);
+	method = aml__open_method(b, "_EVT", 1);
+	aml__op(b, AML_NOTIFY);
+	aml__path(b, "\\_SB.PWRB");
+	aml__int(b, NOTIFY_PRESSED);
+	aml__close(b, method);
+	aml__close(b, dev);
+}
+
 void acpi_dsdt__build(struct acpi_buf *b, const struct vm *vm)
 {
 	/* Sleep type 5 means off to the sleep control register (ACPI 7.4.2). */
@@ -108,6 +163,8 @@ void acpi_dsdt__build(struct acpi_buf *b, const struct vm *vm)
 	put_pci(b, pci__windows(vm->pci));
 	put_board(b);
 	put_com1(b);
+	put_pvpanic(b);
+	put_button(b);
 	aml__close(b, scope);
 	aml__name_ints(b, "\\_S5", s5, ARRAY_SIZE(s5));
 	acpi_table__end(b, table);

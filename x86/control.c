@@ -22,6 +22,7 @@
 #include "x86/run.h"
 
 #define CLIENTS_MAX 16
+#define OK	    "ok\n"
 
 struct client {
 	int fd; /* -1: free */
@@ -55,20 +56,12 @@ static void client_close(struct client *c)
 	*c = (struct client){ .fd = -1 };
 }
 
-static void verb_stop(struct vm *vm, const char *arg, void *out)
-{
-	vm__stop(vm, VM_STOPPED);
-}
-
 static void verb_help(struct vm *vm, const char *arg, void *out)
 {
 	for (const struct control_verb *v = ctl.verbs; v; v = v->next)
 		fprintf(out, "  --%-12s%s\n", v->name, v->help);
 }
 
-static struct control_verb stop = {
-	.name = "stop", .help = "end the run (status 130)", .handle = verb_stop,
-};
 static struct control_verb help = {
 	.name = "help", .help = "list what this machine answers", .handle = verb_help,
 };
@@ -88,7 +81,7 @@ static void answer(struct client *c)
 		if (!strcmp(v->name, c->line))
 			break;
 	if (v) {
-		fputs("ok\n", out);
+		fputs(OK, out);
 		v->handle(ctl.vm, arg ? arg : "", out);
 	} else {
 		fprintf(out, "error: this machine does not know \"%s\"; see lkvm debug --help\n",
@@ -97,6 +90,8 @@ static void answer(struct client *c)
 	if (fclose(out) != 0) { /* out of memory */
 		free(c->answer);
 		c->answer = NULL;
+	} else if (v && !strncmp(c->answer + strlen(OK), "error: ", 7)) {
+		c->sent = strlen(OK); /* it is not */
 	}
 }
 
@@ -243,7 +238,6 @@ static int control_setup(struct vm *vm)
 		close(ctl.fd);
 		return ret;
 	}
-	control__register(&stop);
 	control__register(&help);
 	return 0;
 }

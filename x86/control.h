@@ -15,6 +15,7 @@
 
 #define CONTROL_SUFFIX ".sock"
 #define CONTROL_LINE   512 /* longest request with its newline */
+#define CONTROL_GRACE_MAX 86400 /* seconds that lkvm stop can wait for the guest */
 
 #define CONTROL_PATH sizeof(((struct sockaddr_un *)0)->sun_path)
 
@@ -31,5 +32,20 @@ int control__addr(const char *dir, const char *name, struct sockaddr_un *addr);
  * another errno.  Prints nothing.
  */
 int control__connect(const struct sockaddr_un *addr);
+
+/* control_client.c, for the commands.  Exit statuses; every error has its line printed. */
+
+/*
+ * Ask the machine @name (NULL: the only one there is) for @verb, with @arg if it is not NULL, and
+ * print the answer.  With @pidfd, a descriptor that becomes ready when that lkvm has ended, or -1.
+ */
+int control__request(const char *name, const char *verb, const char *arg, int *pidfd);
+/*
+ * Calls @fn for each machine that runs, with a connection to it.  Returns how many, or a negative
+ * errno with a printed line.
+ */
+int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg);
+/* "--name NAME" or "--name=NAME" at @argv[*@i]: the value of the option @opt, else NULL. */
+const char *control__option(const char *opt, int argc, char **argv, int *i);
 
 #endif

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
-/* `lkvm debug`, `list` and `stop`: clients of the control sockets of running machines. */
+/* Talking to running machines through their control sockets, and `lkvm debug`. */
 
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lkvm/cmd.h"
@@ -15,11 +17,7 @@
 
 #define NAME_SIZE 256
 
-/*
- * Calls @fn for each machine that runs, with a connection to it.  Returns how many, or a negative
- * errno with a printed line.
- */
-static int for_each_machine(void (*fn)(const char *name, int fd, void *arg), void *arg)
+int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg)
 {
 	char path[CONTROL_PATH];
 	int n = 0, dirfd = control__open_dir(path, false);
@@ -34,6 +32,7 @@ static int for_each_machine(void (*fn)(const char *name, int fd, void *arg), voi
 		close(dirfd);
 		return -EIO;
 	}
+	flock(dirfd, LOCK_EX);
 	while ((e = readdir(dir))) {
 		size_t len = strlen(e->d_name), cut = strlen(CONTROL_SUFFIX);
 		struct sockaddr_un addr;
@@ -47,8 +46,10 @@ static int for_each_machine(void (*fn)(const char *name, int fd, void *arg), voi
 		if (control__addr(path, name, &addr) < 0)
 			continue;
 		fd = control__connect(&addr);
+		if (fd == -ECONNREFUSED)
+			unlink(addr.sun_path); /* its lkvm was killed; the lock keeps starters out */
 		if (fd < 0)
-			continue; /* a leftover, which the next machine of that name removes */
+			continue;
 		fn(name, fd, arg);
 		close(fd);
 		n++;
@@ -70,7 +71,7 @@ static int connect_to(const char *name)
 	int n, fd, dirfd;
 
 	if (!name) {
-		n = for_each_machine(keep_name, only);
+		n = control__for_each(keep_name, only);
 		if (n < 0)
 			return n;
 		if (n != 1) {
@@ -128,12 +129,25 @@ static int print_answer(int fd)
 	return VM_HOST;
 }
 
-static int request(const char *name, const char *verb, const char *arg)
+/* A descriptor of the process at the other end of @fd, or -1. */
+static int open_peer(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
+		return -1;
+	return (int)syscall(SYS_pidfd_open, cred.pid, 0);
+}
+
+int control__request(const char *name, const char *verb, const char *arg, int *pidfd)
 {
 	char line[CONTROL_LINE];
 	int n = snprintf(line, sizeof(line), "%s%s%s\n", verb, arg ? " " : "", arg ? arg : "");
 	int fd;
 
+	if (pidfd)
+		*pidfd = -1;
 	if (n < 0 || n >= (int)sizeof(line) || strchr(line, '\n') != line + n - 1) {
 		pr_err("the request \"%s\" is too long or not one line", verb);
 		return VM_USAGE;
@@ -141,6 +155,8 @@ static int request(const char *name, const char *verb, const char *arg)
 	fd = connect_to(name);
 	if (fd < 0)
 		return VM_HOST;
+	if (pidfd)
+		*pidfd = open_peer(fd); /* while it is there, so that the id is not another's */
 	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n) {
 		pr_err("cannot send the request: %s", strerror(errno));
 		close(fd);
@@ -149,12 +165,13 @@ static int request(const char *name, const char *verb, const char *arg)
 	return print_answer(fd);
 }
 
-/* "--name NAME" or "--name=NAME" at @argv[*@i]: the name, else NULL. */
-static const char *name_option(int argc, char **argv, int *i)
+const char *control__option(const char *opt, int argc, char **argv, int *i)
 {
-	if (!strncmp(argv[*i], "--name=", 7))
-		return argv[*i] + 7;
-	if (!strcmp(argv[*i], "--name") && *i + 1 < argc)
+	size_t len = strlen(opt);
+
+	if (!strncmp(argv[*i], opt, len) && argv[*i][len] == '=')
+		return argv[*i] + len + 1;
+	if (!strcmp(argv[*i], opt) && *i + 1 < argc)
 		return argv[++*i];
 	return NULL;
 }
@@ -164,7 +181,7 @@ int cmd_debug(int argc, char **argv)
 	const char *name = NULL, *verb = NULL, *arg = NULL;
 
 	for (int i = 1; i < argc; i++) {
-		const char *n = name_option(argc, argv, &i);
+		const char *n = control__option("--name", argc, argv, &i);
 		char *eq;
 
 		if (n) {
@@ -188,37 +205,5 @@ int cmd_debug(int argc, char **argv)
 		pr_err("debug: say what, e.g. lkvm debug --help to ask the machine what it knows");
 		return VM_USAGE;
 	}
-	return request(name, verb, arg);
-}
-
-int cmd_stop(int argc, char **argv)
-{
-	const char *name = NULL;
-
-	for (int i = 1; i < argc; i++) {
-		name = name_option(argc, argv, &i);
-		if (!name) {
-			pr_err("stop: unexpected %s; use lkvm stop [--name NAME]", argv[i]);
-			return VM_USAGE;
-		}
-	}
-	return request(name, "stop", NULL);
-}
-
-static void print_machine(const char *name, int fd, void *arg)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
-		printf("%-8d%s\n", (int)cred.pid, name);
-}
-
-int cmd_list(int argc, char **argv)
-{
-	if (argc > 1) {
-		pr_err("list takes no arguments");
-		return VM_USAGE;
-	}
-	return for_each_machine(print_machine, NULL) < 0 ? VM_HOST : 0;
+	return control__request(name, verb, arg, NULL);
 }

@@ -2,7 +2,8 @@
 
 /*
  * Ports by which a guest says how it ended: the exit device (a status), pvpanic (its kernel crashed),
- * and the keyboard controller's reset line, which kernels try last of all.
+ * and the keyboard controller's reset line, which kernels try last of all.  And the one that Linux
+ * reads to learn why it got an NMI: were it all ones, every NMI would be a memory error.
  */
 
 #include <errno.h>
@@ -13,11 +14,12 @@
 #include "lkvm/module.h"
 #include "lkvm/vm.h"
 
-#define PORT_PVPANIC	 0x505
 #define PVPANIC_PANICKED BIT(0)
 #define PVPANIC_EVENTS	 0x01 /* what a read says is understood */
 #define PORT_I8042	 0x64
 #define I8042_RESET	 0xfe
+#define PORT_NMI_REASON	 0x61
+#define TIMER2_OUT	 BIT(5) /* there is no timer: who waits for this one is not kept waiting */
 
 static struct vm *machine;
 
@@ -44,10 +46,17 @@ static void i8042_access(struct bus_region *r, u64 off, u8 *data, u32 len, bool 
 		vm__stop(machine, VM_OFF);
 }
 
+static void nmi_reason_access(struct bus_region *r, u64 off, u8 *data, u32 len, bool write)
+{
+	if (!write)
+		data[0] = TIMER2_OUT;
+}
+
 static struct bus_region ports[] = {
 	{ .base = PORT_EXIT, .size = 4, .access = exit_access, .name = "exit" },
 	{ .base = PORT_PVPANIC, .size = 1, .access = pvpanic_access, .name = "pvpanic" },
 	{ .base = PORT_I8042, .size = 1, .access = i8042_access, .name = "i8042" },
+	{ .base = PORT_NMI_REASON, .size = 1, .access = nmi_reason_access, .name = "nmi-reason" },
 };
 
 static void exitdev_teardown(struct vm *vm)

@@ -12,6 +12,7 @@
 
 #include "lkvm/cmd.h"
 #include "lkvm/loop.h"
+#include "lkvm/mem.h"
 #include "lkvm/module.h"
 #include "lkvm/vm.h"
 #include "x86/options.h"
@@ -30,6 +31,7 @@ static struct vm vm = {
 	.vm_fd = -1,
 };
 static char default_name[32];
+static char *default_kernel; /* if the user names none */
 
 const char *run__name(void)
 {
@@ -102,6 +104,14 @@ static int parse_name(const char *arg)
 	return 0;
 }
 
+static int parse_hugepages(const char *arg)
+{
+	mem__use_hugepages();
+	/* They are reserved for this guest, and giving back parts of them would not free them. */
+	mem__pin("--hugepages");
+	return 0;
+}
+
 static int parse_quiet(const char *arg)
 {
 	pr__set_quiet(true);
@@ -125,19 +135,25 @@ static int check_file(const char *what, const char *path)
 static int run_validate(void)
 {
 	if (!vm.kernel) {
-		pr_err("no kernel given; use lkvm run --kernel FILE");
-		return -EINVAL;
+		vm.kernel = default_kernel = run__default_kernel("/boot");
+		if (!vm.kernel) {
+			pr_err("no kernel given, and none at ./bzImage, arch/x86/boot/bzImage or "
+			       "/boot/vmlinuz-*; use lkvm run --kernel FILE");
+			return -EINVAL;
+		}
+		pr_info("no kernel given; using %s", vm.kernel);
 	}
 	if (check_file("the kernel", vm.kernel) < 0)
 		return -EINVAL;
 	if (vm.initrd && check_file("the initrd", vm.initrd) < 0)
 		return -EINVAL;
-	return 0;
+	return mem__check(vm.ram_size);
 }
 
 static const struct option_def run_options[] = {
 	{ .name = "kernel", .letter = 'k', .arg = "FILE", .parse = parse_kernel,
-	  .help = "the kernel: bzImage, or ELF with a PVH entry (--kernel may be left out)" },
+	  .help = "the kernel: bzImage or ELF (--kernel may be left out; without any: the newest "
+		  "here or in /boot)" },
 	{ .name = "initrd", .letter = 'i', .arg = "FILE", .parse = parse_initrd,
 	  .help = "initial RAM disk" },
 	{ .name = "params", .letter = 'p', .arg = "TEXT", .parse = parse_params,
@@ -146,6 +162,8 @@ static const struct option_def run_options[] = {
 	  .help = "number of vCPUs (default 1)" },
 	{ .name = "mem", .letter = 'm', .arg = "SIZE", .parse = parse_mem,
 	  .help = "RAM, in MiB or with K, M, G (default 512M)" },
+	{ .name = "hugepages", .parse = parse_hugepages,
+	  .help = "RAM of reserved huge pages (2 MiB each; vm.nr_hugepages)" },
 	{ .name = "name", .arg = "NAME", .parse = parse_name,
 	  .help = "for lkvm list, stop and debug (default lkvm-PID)" },
 	{ .name = "quiet", .parse = parse_quiet, .help = "errors and warnings only" },
@@ -193,8 +211,8 @@ void cmd_run__usage(void)
 	printf("Usage: lkvm run [OPTION]... [KERNEL]\n\n");
 	options__print();
 	printf("\nCtrl-a x ends the run, Ctrl-a Ctrl-a types Ctrl-a.  Exit status: 0 powered off, "
-	       "2 usage,\n3 host or set-up, 4 guest panic, 5 triple fault, 6 KVM, 7 isolation lost, "
-	       "130 stopped.\n");
+	       "2 usage,\n3 host or set-up, 4 guest panic, 5 triple fault, 6 KVM, "
+	       "7 isolation lost, 124 timeout,\n130 stopped.\n");
 }
 
 int cmd_run(int argc, char **argv)
@@ -219,6 +237,7 @@ int cmd_run(int argc, char **argv)
 		return VM_HOST;
 	status = vcpu__start(&vm) < 0 ? VM_HOST : loop__run(vm.loop);
 	teardown_until(NULL);
+	free(default_kernel);
 	return status;
 }
 

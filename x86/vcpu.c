@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lkvm/bus.h"
@@ -33,12 +34,25 @@ struct vcpu {
 	struct kvm_run *run;
 	pthread_t thread;
 	bool started;
+	struct vcpu_stat stat; /* written by its thread */
 };
 
 static struct vcpu *vcpus;
 static unsigned int nvcpus;
 static size_t run_size;
 static bool quitting; /* atomic */
+
+/* Under the lock: who keeps the vCPUs out of the guest, and clearing immediate_exit. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned int count; /* written under the lock */
+} hold = { .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER };
+
+static void count(u64 *n)
+{
+	WRITE_ONCE(*n, *n + 1);
+}
 
 static void do_mmio(struct vcpu *cpu)
 {
@@ -69,6 +83,13 @@ static void do_eoi(struct vcpu *cpu)
 	loop__unlock(cpu->vm->loop);
 }
 
+/* The machine cannot go on with this vCPU, and why was printed. */
+static void give_up(struct vcpu *cpu, int status)
+{
+	vcpu__print_regs(cpu->fd, cpu->index);
+	vm__stop(cpu->vm, status);
+}
+
 static void do_internal_error(struct vcpu *cpu)
 {
 	const struct kvm_run *run = cpu->run;
@@ -78,8 +99,7 @@ static void do_internal_error(struct vcpu *cpu)
 	else
 		pr_err("vCPU %u: KVM internal error, suberror %u, data %llx", cpu->index,
 		       run->internal.suberror, run->internal.ndata ? run->internal.data[0] : 0ULL);
-	vcpu__print_regs(cpu->fd, cpu->index);
-	vm__stop(cpu->vm, VM_KVM);
+	give_up(cpu, VM_KVM);
 }
 
 static void handle_exit(struct vcpu *cpu)
@@ -88,20 +108,24 @@ static void handle_exit(struct vcpu *cpu)
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
+		count(&cpu->stat.mmio);
 		do_mmio(cpu);
-		break;
+		return;
 	case KVM_EXIT_IO:
+		count(&cpu->stat.port);
 		do_io(cpu);
-		break;
+		return;
 	case KVM_EXIT_IOAPIC_EOI:
+		count(&cpu->stat.eoi);
 		do_eoi(cpu);
-		break;
+		return;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		break;
 	case KVM_EXIT_SHUTDOWN:
+		/* On AMD, KVM has reset the vCPU by now: its registers are those of power-on. */
 		pr_err("vCPU %u: the guest triple-faulted", cpu->index);
-		vm__stop(cpu->vm, VM_TRIPLE);
+		give_up(cpu, VM_TRIPLE);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
 		vm__stop(cpu->vm, run->system_event.type == KVM_SYSTEM_EVENT_CRASH ? VM_PANIC
@@ -110,8 +134,7 @@ static void handle_exit(struct vcpu *cpu)
 	case KVM_EXIT_FAIL_ENTRY:
 		pr_err("vCPU %u: the CPU refuses to enter the guest, reason %#llx", cpu->index,
 		       run->fail_entry.hardware_entry_failure_reason);
-		vcpu__print_regs(cpu->fd, cpu->index);
-		vm__stop(cpu->vm, VM_KVM);
+		give_up(cpu, VM_KVM);
 		break;
 	case KVM_EXIT_INTERNAL_ERROR:
 		do_internal_error(cpu);
@@ -119,9 +142,30 @@ static void handle_exit(struct vcpu *cpu)
 	default:
 		pr_err("vCPU %u: KVM exit %u, which lkvm does not know", cpu->index,
 		       run->exit_reason);
-		vcpu__print_regs(cpu->fd, cpu->index);
-		vm__stop(cpu->vm, VM_KVM);
+		give_up(cpu, VM_KVM);
 	}
+	count(&cpu->stat.other);
+}
+
+static bool is_quitting(void)
+{
+	return __atomic_load_n(&quitting, __ATOMIC_ACQUIRE);
+}
+
+/* Somebody wanted this vCPU out of the guest: wait while that is so. */
+static void stand(struct vcpu *cpu)
+{
+	bool stood = false;
+
+	pthread_mutex_lock(&hold.lock);
+	for (; hold.count && !is_quitting(); stood = true)
+		pthread_cond_wait(&hold.changed, &hold.lock);
+	if (!is_quitting())
+		WRITE_ONCE(cpu->run->immediate_exit, 0);
+	pthread_mutex_unlock(&hold.lock);
+	/* The guest's watchdogs shall know; it fails for guests without KVM's clock. */
+	if (stood)
+		ioctl(cpu->fd, KVM_KVMCLOCK_CTRL, 0);
 }
 
 static void *vcpu_thread(void *arg)
@@ -131,14 +175,19 @@ static void *vcpu_thread(void *arg)
 
 	snprintf(name, sizeof(name), "vcpu%u", cpu->index);
 	pthread_setname_np(pthread_self(), name);
-	while (!__atomic_load_n(&quitting, __ATOMIC_ACQUIRE)) {
+	while (!is_quitting()) {
+		if (unlikely(READ_ONCE(hold.count)))
+			stand(cpu);
 		if (ioctl(cpu->fd, KVM_RUN, 0) < 0) {
+			if (errno == EINTR) {
+				stand(cpu);
+				continue;
+			}
 			/* EAGAIN: an AP got its first INIT.  EFAULT and others: fatal. */
-			if (errno == EINTR || errno == EAGAIN)
+			if (errno == EAGAIN)
 				continue;
 			pr_err("vCPU %u: KVM_RUN failed: %s", cpu->index, strerror(errno));
-			vcpu__print_regs(cpu->fd, cpu->index);
-			vm__stop(cpu->vm, VM_KVM);
+			give_up(cpu, VM_KVM);
 			break;
 		}
 		handle_exit(cpu);
@@ -189,9 +238,9 @@ void vcpu__quit(void)
 	__atomic_store_n(&quitting, true, __ATOMIC_RELEASE);
 }
 
-static void stop_threads(void)
+/* Make all vCPUs leave the guest; under the hold lock. */
+static void kick_all(void)
 {
-	vcpu__quit();
 	for (unsigned int i = 0; i < nvcpus; i++) {
 		if (!vcpus[i].started)
 			continue;
@@ -199,9 +248,60 @@ static void stop_threads(void)
 		WRITE_ONCE(vcpus[i].run->immediate_exit, 1);
 		pthread_kill(vcpus[i].thread, SIG_KICK);
 	}
+}
+
+static void stop_threads(void)
+{
+	vcpu__quit();
+	pthread_mutex_lock(&hold.lock);
+	kick_all();
+	pthread_cond_broadcast(&hold.changed);
+	pthread_mutex_unlock(&hold.lock);
 	for (unsigned int i = 0; i < nvcpus; i++)
 		if (vcpus[i].started)
 			pthread_join(vcpus[i].thread, NULL);
+}
+
+void vcpu__hold(void)
+{
+	pthread_mutex_lock(&hold.lock);
+	WRITE_ONCE(hold.count, hold.count + 1);
+	kick_all();
+	pthread_mutex_unlock(&hold.lock);
+}
+
+void vcpu__release(void)
+{
+	pthread_mutex_lock(&hold.lock);
+	WRITE_ONCE(hold.count, hold.count - 1);
+	pthread_cond_broadcast(&hold.changed);
+	pthread_mutex_unlock(&hold.lock);
+}
+
+void vcpu__stat(unsigned int index, struct vcpu_stat *st)
+{
+	const struct vcpu *cpu = &vcpus[index];
+	struct timespec t = { 0 };
+	clockid_t clock;
+
+	*st = (struct vcpu_stat){
+		.mmio = READ_ONCE(cpu->stat.mmio),
+		.port = READ_ONCE(cpu->stat.port),
+		.eoi = READ_ONCE(cpu->stat.eoi),
+		.other = READ_ONCE(cpu->stat.other),
+	};
+	/* It fails for a thread that has ended. */
+	if (pthread_getcpuclockid(cpu->thread, &clock) == 0 && clock_gettime(clock, &t) == 0)
+		st->cpu_ns = (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
+}
+
+void vcpu__regs(FILE *out)
+{
+	/* KVM gives them when the vCPU has left KVM_RUN, which a kick makes happen at once. */
+	vcpu__hold();
+	for (unsigned int i = 0; i < nvcpus; i++)
+		vcpu__dump_regs(out, vcpus[i].fd, i);
+	vcpu__release();
 }
 
 static int create_vcpu(struct vm *vm, struct vcpu *cpu, struct kvm_cpuid2 *cpuid)

@@ -4,6 +4,8 @@
 
 /* vCPUs: what they look like to the guest, how they start and how they end. */
 
+#include <stdio.h>
+
 #include "lkvm/util.h"
 
 struct kvm_cpuid2;
@@ -15,11 +17,31 @@ int vcpu__start(struct vm *vm);
 void vcpu__quit(void);
 
 /*
+ * Keep vCPUs out of the guest until as many releases; each stays where it is at its next exit,
+ * which comes at once.  An access of one that waits for the loop lock is still done.  After
+ * vcpu__start().
+ */
+void vcpu__hold(void);
+void vcpu__release(void);
+
+/* How often vCPU @index has left the guest and why, and the time its thread has had. */
+struct vcpu_stat {
+	u64 mmio, port, eoi, other;
+	u64 cpu_ns;
+};
+void vcpu__stat(unsigned int index, struct vcpu_stat *st);
+/* The registers of all vCPUs; does not wait for the guest. */
+void vcpu__regs(FILE *out);
+
+/*
  * vcpu_init.c: the state of vCPU @index at power-on, and for vCPU 0 that of the boot protocol, with
  * the tables it needs in guest memory.  0 or a negative errno with a printed line.
  */
 int vcpu__init_state(struct vm *vm, int vcpu_fd, unsigned int index);
-/* Registers, on stderr, of a vCPU that KVM gave up. */
+
+/* vcpu_regs.c: the registers of a vCPU that is not in the guest, to @out or (of one that failed) as
+ * errors. */
+void vcpu__dump_regs(FILE *out, int vcpu_fd, unsigned int index);
 void vcpu__print_regs(int vcpu_fd, unsigned int index);
 
 /* cpuid.c: what KVM can do, to be freed; NULL with a printed line on failure. */

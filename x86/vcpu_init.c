@@ -217,26 +217,3 @@ err:
 	pr_err("KVM refuses the initial state of vCPU %u: %s", index, strerror(-ret));
 	return ret;
 }
-
-void vcpu__print_regs(int fd, unsigned int index)
-{
-	struct kvm_regs r;
-	struct kvm_sregs s;
-
-	if (ioctl(fd, KVM_GET_REGS, &r) < 0 || ioctl(fd, KVM_GET_SREGS, &s) < 0) {
-		pr_err("vCPU %u: KVM does not give its registers", index);
-		return;
-	}
-	pr_err("vCPU %u: rip %016llx rflags %08llx cs %04x ss %04x", index, r.rip, r.rflags,
-	       s.cs.selector, s.ss.selector);
-	pr_err("vCPU %u: rax %016llx rbx %016llx rcx %016llx rdx %016llx", index, r.rax, r.rbx,
-	       r.rcx, r.rdx);
-	pr_err("vCPU %u: rsi %016llx rdi %016llx rsp %016llx rbp %016llx", index, r.rsi, r.rdi,
-	       r.rsp, r.rbp);
-	pr_err("vCPU %u: r8  %016llx r9  %016llx r10 %016llx r11 %016llx", index, r.r8, r.r9,
-	       r.r10, r.r11);
-	pr_err("vCPU %u: r12 %016llx r13 %016llx r14 %016llx r15 %016llx", index, r.r12, r.r13,
-	       r.r14, r.r15);
-	pr_err("vCPU %u: cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %llx", index, s.cr0,
-	       s.cr2, s.cr3, s.cr4, s.efer);
-}

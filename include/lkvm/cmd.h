@@ -16,6 +16,9 @@ int cmd_check(int argc, char **argv);
 /* Clients of a running machine's control socket. */
 int cmd_debug(int argc, char **argv);
 int cmd_list(int argc, char **argv);
+int cmd_stat(int argc, char **argv);
+int cmd_pause(int argc, char **argv);
+int cmd_resume(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 
 #endif

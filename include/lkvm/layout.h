@@ -42,6 +42,7 @@
 /* Legacy ports. */
 #define PORT_EXIT     0xf4 /* isa-debug-exit: ends with status (value << 1) | 1 */
 #define PORT_COM1     0x3f8
+#define PORT_PVPANIC  0x505
 #define PORT_PM	      0x600 /* ACPI sleep control (+0), sleep status (+1), reset (+2) */
 
 /* IOAPIC pins = GSIs 0..23. */
