@@ -205,8 +205,8 @@ static void verb_balloon(struct vm *vm, const char *arg, void *out)
 	u64 size, max = MIN(vm->ram_size, 0xffffffffULL * PAGE_SIZE);
 
 	if (*arg) {
-		if (parse_size(arg, &size) ||
-		    (bare && __builtin_mul_overflow(size, MiB, &size)) || size > max) {
+		if (parse_size(arg, &size) || (bare && __builtin_mul_overflow(size, MiB, &size)) ||
+		    size > max) {
 			fprintf(out, "balloon %s: give a size like 64 or 64M, up to %lluM\n", arg,
 				max / MiB);
 			return;
@@ -235,14 +235,14 @@ static void verb_stat(struct vm *vm, const char *arg, void *out)
 
 static struct control_verb verbs[] = {
 	{
-		.name = "balloon",
-		.help = "SIZE (MiB, or K, M, G): have the guest give up so much; without: show it",
-		.handle = verb_balloon,
+	    .name = "balloon",
+	    .help = "SIZE (MiB, or K, M, G): have the guest give up so much; without: show it",
+	    .handle = verb_balloon,
 	},
 	{
-		.name = "stat",
-		.help = "the guest's memory statistics, in bytes and counts, \"age\" seconds old",
-		.handle = verb_stat,
+	    .name = "balloon-stat",
+	    .help = "the guest's memory statistics, in bytes and counts, \"age\" seconds old",
+	    .handle = verb_stat,
 	},
 };
 
@@ -293,9 +293,9 @@ static void teardown(struct vm *vm)
 
 static const struct option_def options[] = {
 	{
-		.name = "balloon",
-		.help = "a virtio balloon: lkvm debug --balloon SIZE takes memory from the guest",
-		.parse = parse,
+	    .name = "balloon",
+	    .help = "a virtio balloon: lkvm debug --balloon SIZE takes memory from the guest",
+	    .parse = parse,
 	},
 	{ 0 },
 };
