@@ -28,7 +28,8 @@ static const struct {
 	{ "pause", cmd_pause, "stop the vCPUs of a machine: [--name NAME]" },
 	{ "resume", cmd_resume, "let them go on: [--name NAME]" },
 	{ "stop", cmd_stop,
-	  "power a machine off, by force after a while: [--name NAME] [--grace SECONDS] [--force]" },
+	  "power a machine off, by force after a while: [--name NAME] [--grace SECONDS] "
+	  "[--force]" },
 	{ "debug", cmd_debug, "ask a machine: [--name NAME] --WHAT [ARG]; --help lists WHAT" },
 	{ "check", cmd_check, "tell what this host offers" },
 	{ "version", cmd_version, "print the version" },

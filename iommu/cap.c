@@ -19,14 +19,19 @@ enum { IN_CAP, IN_ECAP };
 struct feature {
 	const char *name, *option;
 	const char *needs[2]; /* options */
-	u16 field; /* in struct vtd_config; 0 (which is aw): always on */
+	u16 field;	      /* in struct vtd_config; 0 (which is aw): always on */
 	u8 reg, bit;
 };
 
-#define FIXED(n, r, b) { .name = n, .reg = r, .bit = b }
-#define OPTION(n, r, b, o, f, ...)                                                               \
-	{ .name = n, .option = o, .needs = { __VA_ARGS__ }, .reg = r, .bit = b,                  \
-	  .field = offsetof(struct vtd_config, f) }
+#define FIXED(n, r, b)                                                                             \
+	{                                                                                          \
+		.name = n, .reg = r, .bit = b                                                      \
+	}
+#define OPTION(n, r, b, o, f, ...)                                                                 \
+	{                                                                                          \
+		.name = n, .option = o, .needs = { __VA_ARGS__ }, .reg = r, .bit = b,              \
+		.field = offsetof(struct vtd_config, f)                                            \
+	}
 
 /* Each option stands behind those it needs. */
 static const struct feature features[] = {

@@ -219,8 +219,7 @@ static void dump__counts(struct dump *d)
 	for (unsigned int i = 0; i < ARRAY_SIZE(type); i++)
 		if (type[i])
 			fprintf(d->out, " %s=%llu", type[i], s->desc[i]);
-	fprintf(d->out, "\ncounts: faults=%llu dropped=%llu\n", s->faults,
-		s->faults_dropped);
+	fprintf(d->out, "\ncounts: faults=%llu dropped=%llu\n", s->faults, s->faults_dropped);
 	fprintf(d->out, "counts: iotlb hit=%llu miss=%llu\n", s->iotlb_hit, s->iotlb_miss);
 	fprintf(d->out, "counts: bind attach=%llu replace=%llu detach=%llu", s->attach, s->replace,
 		s->detach);

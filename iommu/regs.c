@@ -22,8 +22,14 @@ struct reg {
 	u64 writable;
 };
 
-#define REG64(o, f, w) { .off = o, .field = offsetof(struct vtd, f), .len = 8, .writable = w }
-#define REG32(o, f, w) { .off = o, .field = offsetof(struct vtd, f), .len = 4, .writable = w }
+#define REG64(o, f, w)                                                                             \
+	{                                                                                          \
+		.off = o, .field = offsetof(struct vtd, f), .len = 8, .writable = w                \
+	}
+#define REG32(o, f, w)                                                                             \
+	{                                                                                          \
+		.off = o, .field = offsetof(struct vtd, f), .len = 4, .writable = w                \
+	}
 
 static const struct reg regs[] = {
 	REG64(VTD_CAP, cap, 0),
@@ -146,9 +152,9 @@ static bool reg_inv__allowed(const struct vtd *vtd)
 
 static void ccmd__run(struct vtd *vtd)
 {
-	static const enum vtd_gran gran[] = { [1] = VTD_GRAN_GLOBAL,
-					      [2] = VTD_GRAN_DOMAIN,
-					      [3] = VTD_GRAN_DEVICE };
+	static const enum vtd_gran gran[] = {
+		[1] = VTD_GRAN_GLOBAL, [2] = VTD_GRAN_DOMAIN, [3] = VTD_GRAN_DEVICE
+	};
 	u64 done = FIELD(vtd->ccmd, 62, 61);
 	struct vtd_inv inv = {
 		.gran = gran[done],
@@ -168,9 +174,9 @@ static void ccmd__run(struct vtd *vtd)
 
 static void iotlb__run(struct vtd *vtd)
 {
-	static const enum vtd_gran gran[] = { [1] = VTD_GRAN_GLOBAL,
-					      [2] = VTD_GRAN_DOMAIN,
-					      [3] = VTD_GRAN_PAGE };
+	static const enum vtd_gran gran[] = {
+		[1] = VTD_GRAN_GLOBAL, [2] = VTD_GRAN_DOMAIN, [3] = VTD_GRAN_PAGE
+	};
 	u64 done = FIELD(vtd->iotlb_reg, 61, 60);
 	struct vtd_inv inv = {
 		.gran = gran[done],

@@ -27,15 +27,15 @@ enum {
 struct irte {
 	u64 lo, hi;
 };
-#define IRTE_P		  BIT(0)
-#define IRTE_FPD	  BIT(1)
-#define IRTE_DM		  BIT(2)
-#define IRTE_RH		  BIT(3)
-#define IRTE_TM		  BIT(4)
+#define IRTE_P	 BIT(0)
+#define IRTE_FPD BIT(1)
+#define IRTE_DM	 BIT(2)
+#define IRTE_RH	 BIT(3)
+#define IRTE_TM	 BIT(4)
 /* IM (bit 15) is reserved without posted interrupts. */
-#define IRTE_RSVD	  (GENMASK(31, 24) | GENMASK(15, 12))
-#define IRTE_RSVD_XAPIC	  (GENMASK(63, 48) | GENMASK(39, 32))
-#define IRTE_RSVD_HI	  GENMASK(63, 20)
+#define IRTE_RSVD	(GENMASK(31, 24) | GENMASK(15, 12))
+#define IRTE_RSVD_XAPIC (GENMASK(63, 48) | GENMASK(39, 32))
+#define IRTE_RSVD_HI	GENMASK(63, 20)
 
 /*
  * Both halves as one: software may replace an entry with one 128-bit store.  x86 loads stay in

@@ -38,11 +38,11 @@ struct vtd_bind;
 
 /* From --viommu=vtd[,option...] or vtd-nested. */
 struct vtd_config {
-	u8 aw;	     /* second-stage and legacy address width: 39, 48 or 57 */
+	u8 aw; /* second-stage and legacy address width: 39, 48 or 57 */
 	bool scalable, fs, ss, nest, pt, fl5, fs1gp, srs, eafs, smpwc;
 	bool ir, eim, cm, sc, ssads;
-	u8 pasid_bits;  /* 0: no PASID */
-	bool assigned;  /* vtd-nested: host page tables behind the entries */
+	u8 pasid_bits; /* 0: no PASID */
+	bool assigned; /* vtd-nested: host page tables behind the entries */
 };
 
 /* PASID-entry PGTT (9.6); legacy context entries are resolved to SS or PT. */
@@ -55,10 +55,10 @@ enum vtd_ttm { VTD_TTM_LEGACY = 0, VTD_TTM_SCALABLE = 1, VTD_TTM_RSVD = 2, VTD_T
 struct vtd_fault {
 	u8 reason;
 	u16 sid;
-	u32 pasid;   /* DMA_NO_PASID: none */
+	u32 pasid; /* DMA_NO_PASID: none */
 	u64 addr;
-	u8 access;   /* DMA_* */
-	bool fpd;    /* an entry with FPD=1 was met: qualified faults are not recorded */
+	u8 access; /* DMA_* */
+	bool fpd;  /* an entry with FPD=1 was met: qualified faults are not recorded */
 };
 
 /* How requests of one (source, PASID) are translated: a context or PASID entry, decoded. */
@@ -68,21 +68,21 @@ struct vtd_ctx {
 	bool fpd;
 	bool rid_priv; /* requests without PASID are privileged (9.4 RID_PRIV) */
 	u16 did;
-	u32 pasid;   /* the effective one: RID_PASID for requests without; 0 in legacy mode */
-	u64 fsptr;   /* first-stage top table: guest-physical, or second-stage input when nested */
+	u32 pasid;    /* the effective one: RID_PASID for requests without; 0 in legacy mode */
+	u64 fsptr;    /* first-stage top table: guest-physical, or second-stage input when nested */
 	u8 fs_levels; /* 4 or 5 */
 	bool sre, wpe, eafe, pwsnp;
 	u64 ssptr;
 	u8 ss_levels; /* 3, 4 or 5 */
 	bool ssade;
-	u64 raw[8];  /* the entry as read, for comparison */
+	u64 raw[8]; /* the entry as read, for comparison */
 };
 
 /* A finished translation, as the IOTLB keeps it. */
 struct vtd_leaf {
-	u64 gpa;     /* of the page's first byte */
-	u8 shift;    /* page size: 12, 21, 30 (or 64 - 1 for pass-through: identity) */
-	u8 perm;     /* DMA_READ | DMA_WRITE | DMA_EXEC allowed to the request's privilege */
+	u64 gpa;  /* of the page's first byte */
+	u8 shift; /* page size: 12, 21, 30 (or 64 - 1 for pass-through: identity) */
+	u8 perm;  /* DMA_READ | DMA_WRITE | DMA_EXEC allowed to the request's privilege */
 };
 
 struct vtd_frcd {
@@ -97,7 +97,7 @@ struct vtd_event {
 
 /* What was counted, for `lkvm debug --iommu`. */
 struct vtd_stats {
-	u64 desc[16];		     /* descriptors by type */
+	u64 desc[16]; /* descriptors by type */
 	u64 faults, faults_dropped;
 	u64 iotlb_hit, iotlb_miss;
 	u64 attach, replace, detach, to_parent, bind_failed; /* host operations that succeeded */
@@ -114,19 +114,19 @@ struct vtd {
 
 	u64 cap, ecap;
 	u32 gsts;
-	u64 rtaddr;	 /* as written */
-	u64 root;	 /* latched by SRTP: table address and TTM */
-	u64 irta_reg;	 /* as written */
-	u64 irta;	 /* latched by SIRTP */
+	u64 rtaddr;		      /* as written */
+	u64 root;		      /* latched by SRTP: table address and TTM */
+	u64 irta_reg;		      /* as written */
+	u64 irta;		      /* latched by SIRTP */
 	u64 ccmd, iotlb_reg, iva_reg; /* register-based invalidation (legacy mode) */
 	u64 iqh, iqt, iqa;
 	u32 ics;
 	u64 iqercd;
-	u32 fsts;	 /* PFO, IQE, ICE, ITE; PPF and FRI are derived */
+	u32 fsts; /* PFO, IQE, ICE, ITE; PPF and FRI are derived */
 	u32 fri;
 	struct vtd_event fe, ie, pe;
 	struct vtd_frcd frcd[VTD_NFRCD];
-	u32 frcd_next;	 /* the slot the next fault goes to */
+	u32 frcd_next; /* the slot the next fault goes to */
 
 	struct vtd_cache *cache; /* cache.c */
 	struct vtd_bind *binds;	 /* bind.c: one per assigned device, linked */
@@ -252,8 +252,8 @@ const struct vtd_ctx *vtd_cache__ctx(struct vtd_cache *cache, u16 sid, u32 pasid
 const struct vtd_ctx *vtd_cache__ctx_add(struct vtd_cache *cache, u16 sid, u32 pasid,
 					 const struct vtd_ctx *ctx);
 /* The translation of @addr that allows @access, or NULL. */
-const struct vtd_leaf *vtd_cache__leaf(struct vtd_cache *cache, const struct vtd_ctx *ctx,
-				       u64 addr, u8 access);
+const struct vtd_leaf *vtd_cache__leaf(struct vtd_cache *cache, const struct vtd_ctx *ctx, u64 addr,
+				       u8 access);
 void vtd_cache__leaf_add(struct vtd_cache *cache, const struct vtd_ctx *ctx, u64 addr, u8 access,
 			 const struct vtd_leaf *leaf);
 
@@ -263,10 +263,10 @@ enum vtd_gran { VTD_GRAN_GLOBAL, VTD_GRAN_DOMAIN, VTD_GRAN_DEVICE, VTD_GRAN_PASI
 struct vtd_inv {
 	enum vtd_gran gran;
 	u16 did, sid;
-	u8 fm;	   /* context: function mask */
+	u8 fm; /* context: function mask */
 	u32 pasid;
-	u64 addr;  /* page: bits 63:12 */
-	u8 am;	   /* at most 51 */
+	u64 addr; /* page: bits 63:12 */
+	u8 am;	  /* at most 51 */
 	bool ih;
 };
 

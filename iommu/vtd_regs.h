@@ -27,9 +27,9 @@
 #define VTD_IQERCD  0x0b0
 #define VTD_IRTA    0x0b8
 /* Where CAP.FRO and ECAP.IRO, in units of 16 bytes, say. */
-#define VTD_IVA	    0x0f0
-#define VTD_IOTLB   0x0f8
-#define VTD_FRCD    0x220
+#define VTD_IVA	  0x0f0
+#define VTD_IOTLB 0x0f8
+#define VTD_FRCD  0x220
 
 /* GCMD and GSTS (11.4.4) */
 #define VTD_GCMD_TE    BIT(31)

@@ -47,8 +47,8 @@ static int map_ram(struct vfio_iommu *iommu, struct vm *vm)
 	for (i = 0; i < n; i++)
 		iommu->mapped += ram[i].size;
 	for (i = 0; i < n; i++) {
-		err = iommufd__ioas_map(iommu->fd, iommu->ioas, ram[i].gpa, ram[i].size,
-					ram[i].hva);
+		err =
+		    iommufd__ioas_map(iommu->fd, iommu->ioas, ram[i].gpa, ram[i].size, ram[i].hva);
 		if (err == -ENOMEM)
 			say_no_memory(iommu, "vfio", "cannot map guest RAM");
 		else if (err)

@@ -57,9 +57,9 @@ static int try_iommufd(void)
 		return 0;
 	}
 	pr_err("vfio: %s: %s; %s", iommufd__path, strerror(-fd),
-	       fd == -EACCES || fd == -EPERM ?
-		       "run as root or chown it to yourself" :
-		       "modprobe iommufd, on a host with Linux 6.6 or later and its IOMMU on");
+	       fd == -EACCES || fd == -EPERM
+		   ? "run as root or chown it to yourself"
+		   : "modprobe iommufd, on a host with Linux 6.6 or later and its IOMMU on");
 	return fd;
 }
 
@@ -155,10 +155,10 @@ static bool vfio_check(void)
 
 static const struct option_def vfio_options[] = {
 	{
-		.name = "vfio",
-		.arg = "ADDR",
-		.help = "assign the host's PCI function ADDR (bound to vfio-pci); repeatable",
-		.parse = parse_vfio,
+	    .name = "vfio",
+	    .arg = "ADDR",
+	    .help = "assign the host's PCI function ADDR (bound to vfio-pci); repeatable",
+	    .parse = parse_vfio,
 	},
 	{ .name = NULL },
 };

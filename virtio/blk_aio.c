@@ -188,8 +188,8 @@ int blk_aio__init(struct blk *blk, struct loop *loop, unsigned int depth)
 	}
 	err = io_setup(depth, &blk->ctx);
 	if (err) {
-		pr_err("%s: io_setup for %u requests: %s; raise /proc/sys/fs/aio-max-nr",
-		       blk->name, depth, strerror(-err));
+		pr_err("%s: io_setup for %u requests: %s; raise /proc/sys/fs/aio-max-nr", blk->name,
+		       depth, strerror(-err));
 		goto err_event;
 	}
 	blk->lfd = loop__add(loop, blk->event, EPOLLIN, completed, blk);

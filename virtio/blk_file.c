@@ -25,7 +25,7 @@ static struct disk {
 	struct blk_file file;
 	struct blk blk;
 	bool added;
-} *disks[DISKS_MAX];
+} * disks[DISKS_MAX];
 static unsigned int ndisks;
 
 static int parse_word(struct blk_file *file, const char *arg, const char *word)
@@ -243,11 +243,11 @@ static int setup(struct vm *vm)
 
 static const struct option_def options[] = {
 	{
-		.name = "disk",
-		.letter = 'd',
-		.arg = SYNTAX,
-		.help = "a raw image or block device as a virtio disk; repeatable, in PCI order",
-		.parse = parse_disk,
+	    .name = "disk",
+	    .letter = 'd',
+	    .arg = SYNTAX,
+	    .help = "a raw image or block device as a virtio disk; repeatable, in PCI order",
+	    .parse = parse_disk,
 	},
 	{ 0 },
 };

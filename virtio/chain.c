@@ -23,8 +23,8 @@ struct walk {
 	struct virtio_dev *dev;
 	struct virtq_chain *c;
 	u64 bytes;
-	u32 seen;     /* descriptors with a buffer */
-	bool in;      /* a device-writable one was seen */
+	u32 seen; /* descriptors with a buffer */
+	bool in;  /* a device-writable one was seen */
 };
 
 /* Neighbours become one piece: fewer for the host to look at, and pages mostly are neighbours. */

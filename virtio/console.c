@@ -180,10 +180,10 @@ static void teardown(struct vm *vm)
 
 static const struct option_def options[] = {
 	{
-		.name = "console",
-		.arg = "serial|virtio",
-		.help = "what the terminal is to the guest: COM1 (default), or hvc0",
-		.parse = parse,
+	    .name = "console",
+	    .arg = "serial|virtio",
+	    .help = "what the terminal is to the guest: COM1 (default), or hvc0",
+	    .parse = parse,
 	},
 	{ 0 },
 };

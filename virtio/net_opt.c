@@ -198,12 +198,12 @@ static bool check(void)
 
 static const struct option_def options[] = {
 	{
-		.name = "network",
-		.letter = 'n',
-		.arg = SYNTAX,
-		.help = "a network; words: mac=MAC; user: hostfwd=tcp:HOSTPORT:GUESTPORT, "
-			"loopback; tap: vhost, vhost=off",
-		.parse = parse_network,
+	    .name = "network",
+	    .letter = 'n',
+	    .arg = SYNTAX,
+	    .help = "a network; words: mac=MAC; user: hostfwd=tcp:HOSTPORT:GUESTPORT, "
+		    "loopback; tap: vhost, vhost=off",
+	    .parse = parse_network,
 	},
 	{ 0 },
 };

@@ -37,11 +37,11 @@ static unsigned int offloads(u64 features)
 	return flags | TUN_F_CSUM;
 }
 
-#define SEND_FEATURES                                                                \
-	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) |                       \
-	 BIT(VIRTIO_NET_F_HOST_TSO6) | BIT(VIRTIO_NET_F_HOST_ECN))
-#define RECEIVE_FEATURES                                                             \
-	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                \
+#define SEND_FEATURES                                                                              \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |      \
+	 BIT(VIRTIO_NET_F_HOST_ECN))
+#define RECEIVE_FEATURES                                                                           \
+	(BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) |                             \
 	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN))
 
 /* --- Opening --- */
@@ -55,8 +55,8 @@ static int open_tun(struct net *net)
 	if (net->tap >= 0)
 		return 0;
 	err = -errno;
-	remedy = err == -ENOENT || err == -ENODEV ? "load it with modprobe tun" :
-						    "check its permissions";
+	remedy = err == -ENOENT || err == -ENODEV ? "load it with modprobe tun"
+						  : "check its permissions";
 	pr_err("--network %s: " TUN_PATH ": %s; %s, or use --network user", net->opt.text,
 	       strerror(-err), remedy);
 	return err;

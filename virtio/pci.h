@@ -46,15 +46,15 @@ struct virtio_kick {
 
 struct virtio_pci {
 	struct vm *vm;
-	u64 features;	/* offered */
-	u64 wanted;	/* as the driver writes them; dev->driver_features once accepted */
+	u64 features; /* offered */
+	u64 wanted;   /* as the driver writes them; dev->driver_features once accepted */
 	u32 dfselect, gfselect;
 	u16 msix_config;
 	u16 queue_select;
 	u8 isr;
-	u8 generation;	/* of the device's configuration (virtio 2.5.1) */
-	u32 window;	/* offset of the PCI configuration access capability */
-	u64 gpa;	/* of the BAR, or PCI_BAR_UNMAPPED */
+	u8 generation; /* of the device's configuration (virtio 2.5.1) */
+	u32 window;    /* offset of the PCI configuration access capability */
+	u64 gpa;       /* of the BAR, or PCI_BAR_UNMAPPED */
 	struct virtio_kick kick[VIRTIO_QUEUES];
 };
 

@@ -43,12 +43,12 @@ int virtio_caps__add(struct virtio_dev *dev)
 	if (err < 0)
 		return err;
 	err = add_cap(dev, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_BAR_NOTIFY,
-		  VIRTIO_NOTIFY_STEP * dev->ops->nqueues, true);
+		      VIRTIO_NOTIFY_STEP * dev->ops->nqueues, true);
 	if (err < 0)
 		return err;
 	if (dev->ops->cfg_len) {
 		err = add_cap(dev, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_BAR_DEVICE, dev->ops->cfg_len,
-			  false);
+			      false);
 		if (err < 0)
 			return err;
 	}

@@ -11,22 +11,21 @@
 #include "virtio/queue.h"
 
 /* Offsets behind the rings of @n entries (virtio 2.7.6, 2.7.8). */
-#define AVAIL_FLAGS	   0
-#define AVAIL_IDX	   2
-#define AVAIL_RING(i)	   (4 + 2 * (u64)(i))
+#define AVAIL_FLAGS	    0
+#define AVAIL_IDX	    2
+#define AVAIL_RING(i)	    (4 + 2 * (u64)(i))
 #define AVAIL_USED_EVENT(n) (4 + 2 * (u64)(n))
-#define AVAIL_SIZE(n)	   (6 + 2 * (u64)(n))
-#define USED_IDX	   2
-#define USED_RING(i)	   (4 + 8 * (u64)(i))
+#define AVAIL_SIZE(n)	    (6 + 2 * (u64)(n))
+#define USED_IDX	    2
+#define USED_RING(i)	    (4 + 8 * (u64)(i))
 #define USED_AVAIL_EVENT(n) (4 + 8 * (u64)(n))
-#define USED_SIZE(n)	   (6 + 8 * (u64)(n))
+#define USED_SIZE(n)	    (6 + 8 * (u64)(n))
 
 #define smp_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 
-void *virtq__ptr(struct virtio_dev *dev, const struct virtq_ring *ring, u64 off, u32 len,
-		 u8 access)
+void *virtq__ptr(struct virtio_dev *dev, const struct virtq_ring *ring, u64 off, u32 len, u8 access)
 {
 	struct iovec iov;
 

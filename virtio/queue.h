@@ -27,9 +27,9 @@ struct virtq {
 	u16 vector; /* MSI-X, or VIRTIO_MSI_NO_VECTOR */
 	bool enabled;
 	struct virtq_ring desc, avail, used;
-	u16 next_avail;	    /* the next entry of avail to take */
-	u16 next_used;	    /* the next entry of used to fill */
-	u16 signalled;	    /* next_used when an interrupt was last considered */
+	u16 next_avail; /* the next entry of avail to take */
+	u16 next_used;	/* the next entry of used to fill */
+	u16 signalled;	/* next_used when an interrupt was last considered */
 	bool signalled_once;
 	u32 inflight; /* taken and not given back */
 };

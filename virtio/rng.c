@@ -84,9 +84,9 @@ static void teardown(struct vm *vm)
 
 static const struct option_def options[] = {
 	{
-		.name = "rng",
-		.help = "a virtio source of random numbers",
-		.parse = parse,
+	    .name = "rng",
+	    .help = "a virtio source of random numbers",
+	    .parse = parse,
 	},
 	{ 0 },
 };

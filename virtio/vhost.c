@@ -18,8 +18,8 @@
 #include "virtio/vhost.h"
 
 /* What the transport offers by itself, so a driver may accept it. */
-#define TRANSPORT (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
-		   BIT(VIRTIO_RING_F_EVENT_IDX))
+#define TRANSPORT                                                                                  \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX))
 
 static int request(struct vhost *v, unsigned long req, void *arg, const char *name)
 {

@@ -19,8 +19,8 @@
 #define PATH	    "/dev/vhost-vsock"
 #define CLASS_OTHER 0xff0000
 /* virtio 5.10.4: 0 to 2 and all ones mean something else. */
-#define CID_MIN	    3
-#define CID_MAX	    0xfffffffeULL
+#define CID_MIN 3
+#define CID_MAX 0xfffffffeULL
 
 enum { QUEUE_RX, QUEUE_TX, QUEUE_EVENT, QUEUES };
 
@@ -115,16 +115,16 @@ static int validate(void)
 	if (opened < 0) {
 		err = -errno;
 		pr_err("--vsock %llu: " PATH ": %s; %s", cid, strerror(-err),
-		       err == -EACCES || err == -EPERM ? "run as root or change its permissions" :
-							 "modprobe vhost_vsock");
+		       err == -EACCES || err == -EPERM ? "run as root or change its permissions"
+						       : "modprobe vhost_vsock");
 		return err;
 	}
 	if (ioctl(opened, VHOST_GET_FEATURES, &offered) < 0 ||
 	    ioctl(opened, VHOST_VSOCK_SET_GUEST_CID, &cid) < 0) {
 		err = -errno;
 		pr_err("--vsock %llu: %s; %s", cid, strerror(-err),
-		       err == -EADDRINUSE ? "another guest has it, choose another number" :
-					    "the host's kernel does not take this number");
+		       err == -EADDRINUSE ? "another guest has it, choose another number"
+					  : "the host's kernel does not take this number");
 		close(opened);
 		opened = -1;
 		return err;
@@ -185,10 +185,10 @@ static void teardown(struct vm *vm)
 
 static const struct option_def options[] = {
 	{
-		.name = "vsock",
-		.arg = "CID",
-		.help = "sockets between host and guest (AF_VSOCK); the guest is CID, 3 or more",
-		.parse = parse,
+	    .name = "vsock",
+	    .arg = "CID",
+	    .help = "sockets between host and guest (AF_VSOCK); the guest is CID, 3 or more",
+	    .parse = parse,
 	},
 	{ 0 },
 };

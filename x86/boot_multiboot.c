@@ -143,7 +143,9 @@ int boot_multiboot__info(struct vm *vm, u32 want, u64 kernel_end)
 	for (i = 0; i < n; i++)
 		page.map[i] = (struct mb_map){
 			sizeof(page.map[i]) - sizeof(page.map[i].size),
-			map[i].addr, map[i].size, map[i].type,
+			map[i].addr,
+			map[i].size,
+			map[i].type,
 		};
 	if (mem__write(vm->mem, LOW_PVH_INFO, &page, sizeof(page)) < 0) {
 		pr_err("no RAM at %#llx for the Multiboot information; use more --mem",

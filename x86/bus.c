@@ -104,8 +104,8 @@ void bus__access(struct bus *bus, u64 addr, u8 *data, u32 len, bool write)
 		memset(data, 0xff, len);
 	if (!r || addr < r->base || addr - r->base > r->size - 1 ||
 	    len > r->size - (addr - r->base)) {
-		trace(exit, "%s %s of %u bytes at %#llx: nobody there", bus->pio ? "port" : "memory",
-		      write ? "write" : "read", len, addr);
+		trace(exit, "%s %s of %u bytes at %#llx: nobody there",
+		      bus->pio ? "port" : "memory", write ? "write" : "read", len, addr);
 		return;
 	}
 	/* The callback may change the bus (a BAR moves): nothing of it is used afterwards. */

@@ -63,7 +63,9 @@ static void verb_help(struct vm *vm, const char *arg, void *out)
 }
 
 static struct control_verb help = {
-	.name = "help", .help = "list what this machine answers", .handle = verb_help,
+	.name = "help",
+	.help = "list what this machine answers",
+	.handle = verb_help,
 };
 
 /* The answer to the request in c->line, which is a string. */
@@ -184,8 +186,9 @@ static int check_name(const struct sockaddr_un *addr)
 
 	if (fd >= 0) {
 		close(fd);
-		pr_err("a machine named %s is running; choose another --name, or lkvm stop --name %s",
-		       run__name(), run__name());
+		pr_err(
+		    "a machine named %s is running; choose another --name, or lkvm stop --name %s",
+		    run__name(), run__name());
 		return -EADDRINUSE;
 	}
 	return fd == -ECONNREFUSED ? fd : 0;

@@ -13,8 +13,8 @@
 
 #include "lkvm/util.h"
 
-#define CONTROL_SUFFIX ".sock"
-#define CONTROL_LINE   512 /* longest request with its newline */
+#define CONTROL_SUFFIX	  ".sock"
+#define CONTROL_LINE	  512	/* longest request with its newline */
 #define CONTROL_GRACE_MAX 86400 /* seconds that lkvm stop can wait for the guest */
 
 #define CONTROL_PATH sizeof(((struct sockaddr_un *)0)->sun_path)

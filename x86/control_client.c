@@ -47,7 +47,8 @@ int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg
 			continue;
 		fd = control__connect(&addr);
 		if (fd == -ECONNREFUSED)
-			unlink(addr.sun_path); /* its lkvm was killed; the lock keeps starters out */
+			unlink(
+			    addr.sun_path); /* its lkvm was killed; the lock keeps starters out */
 		if (fd < 0)
 			continue;
 		fn(name, fd, arg);
@@ -76,7 +77,8 @@ static int connect_to(const char *name)
 			return n;
 		if (n != 1) {
 			pr_err(n ? "%d machines run; say which with --name (see lkvm list)"
-				 : "no machine of this user is running", n);
+				 : "no machine of this user is running",
+			       n);
 			return -ENOENT;
 		}
 		name = only;

@@ -25,7 +25,8 @@ int control__open_dir(char path[CONTROL_PATH], bool make)
 		n = snprintf(path, CONTROL_PATH, "/tmp/lkvm-%u", (unsigned int)geteuid());
 	if (n < 0 || (size_t)n >= CONTROL_PATH) {
 		pr_err("the path %s/lkvm is too long for a socket; set XDG_RUNTIME_DIR to a "
-		       "shorter one", run);
+		       "shorter one",
+		       run);
 		return -ENAMETOOLONG;
 	}
 	if (make && mkdir(path, 0700) < 0 && errno != EEXIST) {
@@ -48,7 +49,8 @@ int control__open_dir(char path[CONTROL_PATH], bool make)
 	}
 	if (st.st_uid != geteuid() || (st.st_mode & 077)) {
 		pr_err("%s is not private to this user (mode 0700); remove it or set "
-		       "XDG_RUNTIME_DIR", path);
+		       "XDG_RUNTIME_DIR",
+		       path);
 		close(fd);
 		return -EPERM;
 	}

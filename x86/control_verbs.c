@@ -174,7 +174,8 @@ static void verb_nmi(struct vm *vm, const char *arg, void *out)
 }
 
 static struct control_verb verbs[] = {
-	{ .name = "stop", .help = "power button; the run ends in SECONDS at the latest",
+	{ .name = "stop",
+	  .help = "power button; the run ends in SECONDS at the latest",
 	  .handle = verb_stop },
 	{ .name = "pause", .help = "stop the vCPUs", .handle = verb_pause },
 	{ .name = "resume", .help = "let them go on", .handle = verb_resume },

@@ -19,14 +19,14 @@
 /* Room for what cpuid__set_topology() adds. */
 #define ENTRIES_SPARE 4
 
-#define KVM_FEATURES		 0x40000001
-#define KVM_FEATURE_EXT_DEST_ID	 BIT(15)
+#define KVM_FEATURES		0x40000001
+#define KVM_FEATURE_EXT_DEST_ID BIT(15)
 
-#define LEAF1_ECX_X2APIC	 BIT(21)
-#define LEAF1_ECX_TSC_DEADLINE	 BIT(24)
-#define LEAF1_ECX_HYPERVISOR	 BIT(31)
-#define LEAF1_EDX_HTT		 BIT(28)
-#define LEAF80000001_ECX_CMP	 BIT(1)
+#define LEAF1_ECX_X2APIC       BIT(21)
+#define LEAF1_ECX_TSC_DEADLINE BIT(24)
+#define LEAF1_ECX_HYPERVISOR   BIT(31)
+#define LEAF1_EDX_HTT	       BIT(28)
+#define LEAF80000001_ECX_CMP   BIT(1)
 
 /* Level types of leaf 0Bh, ECX bits 15:8. */
 #define LEVEL_SMT  (1 << 8)
@@ -58,8 +58,8 @@ static void add_leaf(struct kvm_cpuid2 *c, struct kvm_cpuid_entry2 e)
 struct kvm_cpuid2 *cpuid__supported(int kvm_fd)
 {
 	for (u32 n = ENTRIES_FIRST; n <= ENTRIES_MAX; n *= 2) {
-		struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + (n + ENTRIES_SPARE) *
-							      sizeof(c->entries[0]));
+		struct kvm_cpuid2 *c =
+		    calloc(1, sizeof(*c) + (n + ENTRIES_SPARE) * sizeof(c->entries[0]));
 		struct kvm_cpuid_entry2 *e;
 
 		if (!c) {
@@ -162,15 +162,25 @@ void cpuid__set_topology(struct kvm_cpuid2 *c, unsigned int index, unsigned int 
 	max = find_leaf(c, 0, 0);
 	if (!max || max->eax < 0xb)
 		return;
-	add_leaf(c, (struct kvm_cpuid_entry2){
-		.function = 0xb, .index = 0, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-		.eax = 0, .ebx = 1, .ecx = 0 | LEVEL_SMT, .edx = index });
-	add_leaf(c, (struct kvm_cpuid_entry2){
-		.function = 0xb, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-		.eax = bits, .ebx = cpus, .ecx = 1 | LEVEL_CORE, .edx = index });
-	add_leaf(c, (struct kvm_cpuid_entry2){
-		.function = 0xb, .index = 2, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
-		.ecx = 2, .edx = index });
+	add_leaf(c, (struct kvm_cpuid_entry2){ .function = 0xb,
+					       .index = 0,
+					       .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+					       .eax = 0,
+					       .ebx = 1,
+					       .ecx = 0 | LEVEL_SMT,
+					       .edx = index });
+	add_leaf(c, (struct kvm_cpuid_entry2){ .function = 0xb,
+					       .index = 1,
+					       .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+					       .eax = bits,
+					       .ebx = cpus,
+					       .ecx = 1 | LEVEL_CORE,
+					       .edx = index });
+	add_leaf(c, (struct kvm_cpuid_entry2){ .function = 0xb,
+					       .index = 2,
+					       .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+					       .ecx = 2,
+					       .edx = index });
 }
 
 unsigned int cpuid__phys_bits(const struct kvm_cpuid2 *c)

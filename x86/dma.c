@@ -15,7 +15,10 @@ static void *dma_piece(struct dma_as *as, u32 pasid, u64 addr, u64 *len, u8 acce
 
 	if (as->ops) {
 		struct dma_req req = {
-			.addr = addr, .pasid = pasid, .sid = as->sid, .access = access,
+			.addr = addr,
+			.pasid = pasid,
+			.sid = as->sid,
+			.access = access,
 		};
 
 		if (as->ops->translate(as->iommu, &req, &gpa, &n) < 0)
@@ -30,8 +33,8 @@ static bool dma_wraps(u64 addr, u64 len)
 	return len && addr + (len - 1) < addr;
 }
 
-int dma__map_pasid(struct dma_as *as, u32 pasid, u64 addr, u64 len, u8 access,
-		   struct iovec *iov, int max)
+int dma__map_pasid(struct dma_as *as, u32 pasid, u64 addr, u64 len, u8 access, struct iovec *iov,
+		   int max)
 {
 	int n = 0;
 

@@ -23,8 +23,8 @@
 #define ECAM_BUS       MiB
 
 /* The first cell of a PCI address (PCI Bus Binding to IEEE 1275, 2.2.1.1). */
-#define PCI_SPACE_32   0x02000000
-#define PCI_SPACE_64   0x43000000 /* prefetchable */
+#define PCI_SPACE_32 0x02000000
+#define PCI_SPACE_64 0x43000000 /* prefetchable */
 
 /* Appending; the first error stays in @err and makes the rest do nothing. */
 struct tree {
@@ -137,11 +137,9 @@ static void put_pcie(struct tree *t, const struct vm *vm)
 	put_sizes(t, 3, 2);
 	CELLS(t, "bus-range", 0, 0); /* as the MCFG says */
 	CELLS(t, "reg", HI(ECAM_BASE), LO(ECAM_BASE), HI(ECAM_BUS), LO(ECAM_BUS));
-	CELLS(t, "ranges",
-	      PCI_SPACE_32, HI(w->mmio32), LO(w->mmio32), HI(w->mmio32), LO(w->mmio32),
-	      HI(w->mmio32_size), LO(w->mmio32_size),
-	      PCI_SPACE_64, HI(w->mmio64), LO(w->mmio64), HI(w->mmio64), LO(w->mmio64),
-	      HI(w->mmio64_size), LO(w->mmio64_size));
+	CELLS(t, "ranges", PCI_SPACE_32, HI(w->mmio32), LO(w->mmio32), HI(w->mmio32), LO(w->mmio32),
+	      HI(w->mmio32_size), LO(w->mmio32_size), PCI_SPACE_64, HI(w->mmio64), LO(w->mmio64),
+	      HI(w->mmio64), LO(w->mmio64), HI(w->mmio64_size), LO(w->mmio64_size));
 	put_empty(t, "dma-coherent");
 	pci__for_each(vm->pci, put_function, t);
 	end(t);
@@ -260,7 +258,9 @@ out:
 }
 
 static const struct option_def dtb_options[] = {
-	{ .name = "dump-dtb", .arg = "FILE", .parse = parse_dump,
+	{ .name = "dump-dtb",
+	  .arg = "FILE",
+	  .parse = parse_dump,
 	  .help = "write the machine as a device tree to FILE" },
 	{ .name = NULL },
 };

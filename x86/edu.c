@@ -29,37 +29,37 @@
 #define VECTORS	      4
 
 /* edu's own; 64 bits wide from 80h on */
-#define REG_ID		0x00
-#define REG_LIVE	0x04
-#define REG_FACTORIAL	0x08
-#define REG_STATUS	0x20
-#define REG_IRQ_STATUS	0x24
-#define REG_IRQ_RAISE	0x60
-#define REG_IRQ_ACK	0x64
-#define REG_DMA_SRC	0x80
-#define REG_DMA_DST	0x88
-#define REG_DMA_COUNT	0x90
-#define REG_DMA_CMD	0x98
+#define REG_ID	       0x00
+#define REG_LIVE       0x04
+#define REG_FACTORIAL  0x08
+#define REG_STATUS     0x20
+#define REG_IRQ_STATUS 0x24
+#define REG_IRQ_RAISE  0x60
+#define REG_IRQ_ACK    0x64
+#define REG_DMA_SRC    0x80
+#define REG_DMA_DST    0x88
+#define REG_DMA_COUNT  0x90
+#define REG_DMA_CMD    0x98
 /* The extension */
-#define REG_X_ID	0x100
-#define REG_X_TAG	0x104
-#define REG_X_RESULT	0x108
-#define REG_X_VECTOR	0x10c
-#define REGS_END	0x110
+#define REG_X_ID     0x100
+#define REG_X_TAG    0x104
+#define REG_X_RESULT 0x108
+#define REG_X_VECTOR 0x10c
+#define REGS_END     0x110
 
-#define EDU_ID	     0x010000ed
-#define X_ID	     0x6b760001
-#define STATUS_IRQ   BIT(7)
-#define CMD_START    BIT(0)
-#define CMD_TO_RAM   BIT(1)
-#define CMD_IRQ	     BIT(2)
-#define CMD_BITS     (CMD_START | CMD_TO_RAM | CMD_IRQ)
-#define IRQ_DMA	     0x100
+#define EDU_ID	      0x010000ed
+#define X_ID	      0x6b760001
+#define STATUS_IRQ    BIT(7)
+#define CMD_START     BIT(0)
+#define CMD_TO_RAM    BIT(1)
+#define CMD_IRQ	      BIT(2)
+#define CMD_BITS      (CMD_START | CMD_TO_RAM | CMD_IRQ)
+#define IRQ_DMA	      0x100
 #define IRQ_FACTORIAL 0x001
-#define TAG_PASID    GENMASK(19, 0)
-#define TAG_EXEC     BIT(29)
-#define TAG_PRIV     BIT(30)
-#define TAG_VALID    BIT(31)
+#define TAG_PASID     GENMASK(19, 0)
+#define TAG_EXEC      BIT(29)
+#define TAG_PRIV      BIT(30)
+#define TAG_VALID     BIT(31)
 
 enum result { X_NONE, X_DONE, X_REFUSED, X_BAD_RANGE, X_NO_MASTER };
 
@@ -334,7 +334,8 @@ static int edu_parse(const char *arg)
 }
 
 static const struct option_def edu_options[] = {
-	{ .name = "testdev", .parse = edu_parse,
+	{ .name = "testdev",
+	  .parse = edu_parse,
 	  .help = "a PCI function for tests of DMA and interrupts (may be repeated)" },
 	{ .name = NULL },
 };

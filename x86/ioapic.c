@@ -13,13 +13,13 @@
 #define IOWIN	 0x10
 #define IOEOI	 0x40
 
-#define REG_ID	 0x00
-#define REG_VER	 0x01
-#define REG_ARB	 0x02
-#define REG_RTE	 0x10 /* low half of pin 0, its high half, low half of pin 1, ... */
+#define REG_ID	0x00
+#define REG_VER 0x01
+#define REG_ARB 0x02
+#define REG_RTE 0x10 /* low half of pin 0, its high half, low half of pin 1, ... */
 
-#define VERSION	 (0x20 | (IOAPIC_PINS - 1) << 16)
-#define ID_MASK	 0x0f000000u
+#define VERSION (0x20 | (IOAPIC_PINS - 1) << 16)
+#define ID_MASK 0x0f000000u
 
 /* Redirection entry. */
 #define RTE_LOGICAL    BIT(11) /* compatibility format: destination mode */
@@ -52,8 +52,8 @@ static void rte_to_msi(u64 rte, struct msi_msg *msg)
 		msg->addr = MSI_ADDR | MSI_REMAP | FIELD(rte, 63, 49) << 5 |
 			    (FIELD(rte, 11, 11) ? MSI_INDEX_15 : 0);
 	else
-		msg->addr = MSI_ADDR | FIELD(rte, 63, 56) << 12 |
-			    (rte & RTE_LOGICAL ? MSI_LOGICAL : 0);
+		msg->addr =
+		    MSI_ADDR | FIELD(rte, 63, 56) << 12 | (rte & RTE_LOGICAL ? MSI_LOGICAL : 0);
 }
 
 bool ioapic__pin_msg(const struct ioapic *ioapic, unsigned int pin, struct msi_msg *msg)
@@ -130,7 +130,7 @@ static void rte_write(struct irqchip *irq, unsigned int reg, u32 val)
 		new = (old & ~0xffffffffULL) | val;
 	new = (new & ~RTE_READ_ONLY) | (old & RTE_READ_ONLY);
 	/* Switching to edge and back is how an EOI is forced on old IOAPICs. */
-	if (!(new & RTE_LEVEL))
+	if (!(new &RTE_LEVEL))
 		new &= ~RTE_REMOTE_IRR;
 	*rte = new;
 	irq__pin_changed(irq, pin);

@@ -15,8 +15,8 @@
 #define IRQ_GSIS 4096
 
 struct ioapic {
-	u8 index;	       /* IOREGSEL */
-	u32 id;		       /* bits 27:24 of the ID register */
+	u8 index; /* IOREGSEL */
+	u32 id;	  /* bits 27:24 of the ID register */
 	u64 rte[IOAPIC_PINS];
 	bool line[IOAPIC_PINS]; /* asserted */
 	struct bus_region region;

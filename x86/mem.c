@@ -61,7 +61,8 @@ static u64 huge_count(const char *path)
 static int no_hugepages(u64 size, u64 have)
 {
 	pr_err("--hugepages: the guest needs %llu huge pages of 2 MiB, this host has %llu free; as "
-	       "root: sysctl vm.nr_hugepages=%llu", size / HUGE_PAGE, have,
+	       "root: sysctl vm.nr_hugepages=%llu",
+	       size / HUGE_PAGE, have,
 	       huge_count(HUGE_DIR "nr_hugepages") - have + size / HUGE_PAGE);
 	return -ENOMEM;
 }

@@ -15,10 +15,10 @@
 
 enum { PM_SLEEP_CONTROL, PM_SLEEP_STATUS, PM_RESET, PM_REGS };
 
-#define SLP_EN	  BIT(5)
+#define SLP_EN	   BIT(5)
 #define SLP_TYP(v) FIELD(v, 4, 2)
-#define TYPE_S5	  5 /* as \_S5 in the DSDT says */
-#define RESET	  1
+#define TYPE_S5	   5 /* as \_S5 in the DSDT says */
+#define RESET	   1
 
 static struct vm *machine;
 

@@ -78,8 +78,7 @@ static int parse_mem(const char *arg)
 	/* Without a suffix it is MiB. */
 	bool bare = arg[0] && !strchr("KMGkmg", arg[strlen(arg) - 1]);
 
-	if (parse_size(arg, &size) < 0 ||
-	    (bare && __builtin_mul_overflow(size, MiB, &size))) {
+	if (parse_size(arg, &size) < 0 || (bare && __builtin_mul_overflow(size, MiB, &size))) {
 		pr_err("--mem %s: give a size like 512, 512M or 4G", arg);
 		return -EINVAL;
 	}
@@ -151,20 +150,38 @@ static int run_validate(void)
 }
 
 static const struct option_def run_options[] = {
-	{ .name = "kernel", .letter = 'k', .arg = "FILE", .parse = parse_kernel,
+	{ .name = "kernel",
+	  .letter = 'k',
+	  .arg = "FILE",
+	  .parse = parse_kernel,
 	  .help = "the kernel: bzImage or ELF (--kernel may be left out; without any: the newest "
 		  "here or in /boot)" },
-	{ .name = "initrd", .letter = 'i', .arg = "FILE", .parse = parse_initrd,
+	{ .name = "initrd",
+	  .letter = 'i',
+	  .arg = "FILE",
+	  .parse = parse_initrd,
 	  .help = "initial RAM disk" },
-	{ .name = "params", .letter = 'p', .arg = "TEXT", .parse = parse_params,
+	{ .name = "params",
+	  .letter = 'p',
+	  .arg = "TEXT",
+	  .parse = parse_params,
 	  .help = "the kernel's command line" },
-	{ .name = "cpus", .letter = 'c', .arg = "N", .parse = parse_cpus,
+	{ .name = "cpus",
+	  .letter = 'c',
+	  .arg = "N",
+	  .parse = parse_cpus,
 	  .help = "number of vCPUs (default 1)" },
-	{ .name = "mem", .letter = 'm', .arg = "SIZE", .parse = parse_mem,
+	{ .name = "mem",
+	  .letter = 'm',
+	  .arg = "SIZE",
+	  .parse = parse_mem,
 	  .help = "RAM, in MiB or with K, M, G (default 512M)" },
-	{ .name = "hugepages", .parse = parse_hugepages,
+	{ .name = "hugepages",
+	  .parse = parse_hugepages,
 	  .help = "RAM of reserved huge pages (2 MiB each; vm.nr_hugepages)" },
-	{ .name = "name", .arg = "NAME", .parse = parse_name,
+	{ .name = "name",
+	  .arg = "NAME",
+	  .parse = parse_name,
 	  .help = "for lkvm list, stop and debug (default lkvm-PID)" },
 	{ .name = "quiet", .parse = parse_quiet, .help = "errors and warnings only" },
 	{ .name = NULL },

@@ -25,9 +25,9 @@ static void consider(struct newest *best, const char *path)
 	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || access(path, R_OK) < 0)
 		return;
 	/* Of equally old ones the first wins. */
-	if (best->path && (st.st_mtim.tv_sec < best->time.tv_sec ||
-			   (st.st_mtim.tv_sec == best->time.tv_sec &&
-			    st.st_mtim.tv_nsec <= best->time.tv_nsec)))
+	if (best->path &&
+	    (st.st_mtim.tv_sec < best->time.tv_sec ||
+	     (st.st_mtim.tv_sec == best->time.tv_sec && st.st_mtim.tv_nsec <= best->time.tv_nsec)))
 		return;
 	copy = strdup(path);
 	if (!copy)

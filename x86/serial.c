@@ -20,35 +20,35 @@
 /* Registers; RBR, THR and IER give way to the divisor latch with LCR.DLAB. */
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCR, REGS };
 
-#define IER_RDI	      BIT(0)
-#define IER_THRI      BIT(1)
-#define IER_RLSI      BIT(2)
-#define IER_MSI	      BIT(3)
+#define IER_RDI	 BIT(0)
+#define IER_THRI BIT(1)
+#define IER_RLSI BIT(2)
+#define IER_MSI	 BIT(3)
 
-#define IIR_NONE      0x01
-#define IIR_MSI	      0x00
-#define IIR_THRI      0x02
-#define IIR_RDI	      0x04
-#define IIR_RLSI      0x06
-#define IIR_TIMEOUT   0x0c
-#define IIR_FIFO      0xc0
+#define IIR_NONE    0x01
+#define IIR_MSI	    0x00
+#define IIR_THRI    0x02
+#define IIR_RDI	    0x04
+#define IIR_RLSI    0x06
+#define IIR_TIMEOUT 0x0c
+#define IIR_FIFO    0xc0
 
-#define FCR_ENABLE    BIT(0)
-#define FCR_CLEAR_RX  BIT(1)
+#define FCR_ENABLE   BIT(0)
+#define FCR_CLEAR_RX BIT(1)
 
-#define LCR_DLAB      BIT(7)
+#define LCR_DLAB BIT(7)
 
-#define MCR_DTR	      BIT(0)
-#define MCR_RTS	      BIT(1)
-#define MCR_OUT1      BIT(2)
-#define MCR_OUT2      BIT(3) /* on a PC: connects the interrupt line */
-#define MCR_LOOP      BIT(4)
-#define MCR_MASK      0x1f
+#define MCR_DTR	 BIT(0)
+#define MCR_RTS	 BIT(1)
+#define MCR_OUT1 BIT(2)
+#define MCR_OUT2 BIT(3) /* on a PC: connects the interrupt line */
+#define MCR_LOOP BIT(4)
+#define MCR_MASK 0x1f
 
-#define LSR_DR	      BIT(0)
-#define LSR_OE	      BIT(1)
-#define LSR_THRE      BIT(5)
-#define LSR_TEMT      BIT(6)
+#define LSR_DR	 BIT(0)
+#define LSR_OE	 BIT(1)
+#define LSR_THRE BIT(5)
+#define LSR_TEMT BIT(6)
 
 #define MSR_DELTA     0x0f
 #define MSR_TERI      BIT(2)
@@ -58,7 +58,7 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define MSR_DCD	      BIT(7)
 #define MSR_CONNECTED (MSR_CTS | MSR_DSR | MSR_DCD)
 
-#define FIFO_SIZE     64
+#define FIFO_SIZE 64
 
 struct serial {
 	struct irqchip *irq;

@@ -29,8 +29,8 @@ static struct {
 	u8 buf[IN_SIZE];
 	u32 head, tail;
 	struct vm *vm;
-	bool tty;    /* ours to read and to set */
-	bool file;   /* epoll does not take it: read when wanted */
+	bool tty;  /* ours to read and to set */
+	bool file; /* epoll does not take it: read when wanted */
 	bool eof;
 	bool escape; /* Ctrl-a was typed */
 	struct loop_fd *lfd;

@@ -21,8 +21,8 @@
 #include "lkvm/term.h"
 #include "lkvm/vm.h"
 
-#define OUT_SIZE  (1u << 20) /* a power of two; untouched pages cost nothing */
-#define IDLE_NS	  5000000
+#define OUT_SIZE (1u << 20) /* a power of two; untouched pages cost nothing */
+#define IDLE_NS	 5000000
 /* How long a guest that ignores "not ready" waits for a reader that does not read. */
 #define PATIENCE_MS 1000
 
@@ -31,8 +31,8 @@ static struct {
 	u32 head, tail; /* free running; tail..head is to be written */
 	struct loop *loop;
 	int timer;
-	bool armed;	      /* the timer runs */
-	bool stuck;	      /* the reader was given PATIENCE_MS and did not use it */
+	bool armed; /* the timer runs */
+	bool stuck; /* the reader was given PATIENCE_MS and did not use it */
 	struct loop_fd *timer_lfd;
 	struct loop_fd *wait; /* for room in stdout */
 	void (*room_fn)(void *arg);

@@ -70,7 +70,9 @@ static void timeout_teardown(struct vm *vm)
 }
 
 static const struct option_def timeout_options[] = {
-	{ .name = "timeout", .arg = "SECONDS", .parse = parse_timeout,
+	{ .name = "timeout",
+	  .arg = "SECONDS",
+	  .parse = parse_timeout,
 	  .help = "end the run with status 124 when it has lasted that long" },
 	{ .name = NULL },
 };

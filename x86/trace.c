@@ -95,7 +95,9 @@ static int parse_trace(const char *arg)
 }
 
 static const struct option_def trace_options[] = {
-	{ .name = "trace", .arg = "EVENT[,...]", .parse = parse_trace,
+	{ .name = "trace",
+	  .arg = "EVENT[,...]",
+	  .parse = parse_trace,
 	  .help = "print these events on stderr; NAME* and all work; help lists them" },
 	{ .name = NULL },
 };

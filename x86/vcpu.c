@@ -128,8 +128,8 @@ static void handle_exit(struct vcpu *cpu)
 		give_up(cpu, VM_TRIPLE);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
-		vm__stop(cpu->vm, run->system_event.type == KVM_SYSTEM_EVENT_CRASH ? VM_PANIC
-										    : VM_OFF);
+		vm__stop(cpu->vm,
+			 run->system_event.type == KVM_SYSTEM_EVENT_CRASH ? VM_PANIC : VM_OFF);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
 		pr_err("vCPU %u: the CPU refuses to enter the guest, reason %#llx", cpu->index,

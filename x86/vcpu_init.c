@@ -23,20 +23,20 @@
 #define SEL_CODE64 0x10
 #define SEL_DATA   0x18
 
-#define CR0_PE	   BIT(0)
-#define CR0_MP	   BIT(1)
-#define CR0_ET	   BIT(4)
-#define CR0_NE	   BIT(5)
-#define CR0_WP	   BIT(16)
-#define CR0_AM	   BIT(18)
-#define CR0_PG	   BIT(31)
-#define CR4_PAE	   BIT(5)
-#define EFER_LME   BIT(8)
-#define EFER_LMA   BIT(10)
+#define CR0_PE	 BIT(0)
+#define CR0_MP	 BIT(1)
+#define CR0_ET	 BIT(4)
+#define CR0_NE	 BIT(5)
+#define CR0_WP	 BIT(16)
+#define CR0_AM	 BIT(18)
+#define CR0_PG	 BIT(31)
+#define CR4_PAE	 BIT(5)
+#define EFER_LME BIT(8)
+#define EFER_LMA BIT(10)
 
-#define PTE_P	   BIT(0)
-#define PTE_W	   BIT(1)
-#define PTE_PS	   BIT(7)
+#define PTE_P  BIT(0)
+#define PTE_W  BIT(1)
+#define PTE_PS BIT(7)
 
 #define RESET_VECTOR  0xffff0ULL /* FFFF:0000 */
 #define PORT_PM_RESET (PORT_PM + 2)
@@ -58,10 +58,9 @@ static int put(struct vm *vm, u64 gpa, const void *data, u64 len)
 static int write_gdt(struct vm *vm)
 {
 	static const u64 gdt[] = {
-		0,
-		0x00cf9b000000ffff, /* 32-bit code, flat */
-		0x00af9b000000ffff, /* 64-bit code */
-		0x00cf93000000ffff, /* data, flat */
+		0, 0x00cf9b000000ffff, /* 32-bit code, flat */
+		0x00af9b000000ffff,    /* 64-bit code */
+		0x00cf93000000ffff,    /* data, flat */
 	};
 
 	return put(vm, LOW_GDT, gdt, sizeof(gdt));
@@ -70,7 +69,7 @@ static int write_gdt(struct vm *vm)
 /* PML4, PDPT, four page directories of 2 MiB pages. */
 static int write_page_tables(struct vm *vm)
 {
-	u64 (*t)[512] = calloc(6, sizeof(*t));
+	u64(*t)[512] = calloc(6, sizeof(*t));
 	int ret;
 
 	if (!t) {
@@ -94,11 +93,15 @@ static int write_page_tables(struct vm *vm)
 static int write_reset_vector(struct vm *vm)
 {
 	static const u8 code[] = {
-		0xba, PORT_PM_RESET & 0xff, PORT_PM_RESET >> 8, /* mov $PORT_PM_RESET, %dx */
-		0xb0, 0x01,					/* mov $1, %al */
-		0xee,						/* out %al, (%dx) */
-		0xf4,						/* hlt */
-		0xeb, 0xfd,					/* jmp to the hlt */
+		0xba,
+		PORT_PM_RESET & 0xff,
+		PORT_PM_RESET >> 8, /* mov $PORT_PM_RESET, %dx */
+		0xb0,
+		0x01, /* mov $1, %al */
+		0xee, /* out %al, (%dx) */
+		0xf4, /* hlt */
+		0xeb,
+		0xfd, /* jmp to the hlt */
 	};
 
 	return put(vm, RESET_VECTOR, code, sizeof(code));
@@ -107,12 +110,24 @@ static int write_reset_vector(struct vm *vm)
 static int set_boot_sregs(struct vm *vm, int fd)
 {
 	struct kvm_segment code = {
-		.base = 0, .limit = 0xffffffff, .selector = SEL_CODE64, .type = 0xb,
-		.present = 1, .s = 1, .l = 1, .g = 1,
+		.base = 0,
+		.limit = 0xffffffff,
+		.selector = SEL_CODE64,
+		.type = 0xb,
+		.present = 1,
+		.s = 1,
+		.l = 1,
+		.g = 1,
 	};
 	struct kvm_segment data = {
-		.base = 0, .limit = 0xffffffff, .selector = SEL_DATA, .type = 3,
-		.present = 1, .db = 1, .s = 1, .g = 1,
+		.base = 0,
+		.limit = 0xffffffff,
+		.selector = SEL_DATA,
+		.type = 3,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
 	};
 	struct kvm_sregs s;
 

@@ -19,8 +19,8 @@ void vcpu__dump_regs(FILE *out, int fd, unsigned int index)
 		fprintf(out, "vCPU %u: KVM does not give its registers\n", index);
 		return;
 	}
-	fprintf(out, "vCPU %u: rip %016llx rflags %08llx cs %04x ss %04x\n", index, r.rip,
-		r.rflags, s.cs.selector, s.ss.selector);
+	fprintf(out, "vCPU %u: rip %016llx rflags %08llx cs %04x ss %04x\n", index, r.rip, r.rflags,
+		s.cs.selector, s.ss.selector);
 	fprintf(out, "vCPU %u: rax %016llx rbx %016llx rcx %016llx rdx %016llx\n", index, r.rax,
 		r.rbx, r.rcx, r.rdx);
 	fprintf(out, "vCPU %u: rsi %016llx rdi %016llx rsp %016llx rbp %016llx\n", index, r.rsi,

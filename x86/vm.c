@@ -45,10 +45,11 @@ static int open_kvm(void)
 	int err = errno, version;
 
 	if (fd < 0) {
-		pr_err("cannot open /dev/kvm: %s; %s", strerror(err),
-		       err == EACCES || err == EPERM
-			       ? "join the group that owns it (usually kvm), or run as root"
-			       : "load kvm_intel or kvm_amd, and enable virtualisation in the firmware");
+		pr_err(
+		    "cannot open /dev/kvm: %s; %s", strerror(err),
+		    err == EACCES || err == EPERM
+			? "join the group that owns it (usually kvm), or run as root"
+			: "load kvm_intel or kvm_amd, and enable virtualisation in the firmware");
 		return -err;
 	}
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);

@@ -55,8 +55,8 @@ struct dma_as {
  */
 int dma__map(struct dma_as *as, u64 addr, u64 len, u8 access, struct iovec *iov, int max);
 /* The same for a request with PASID (or DMA_NO_PASID). */
-int dma__map_pasid(struct dma_as *as, u32 pasid, u64 addr, u64 len, u8 access,
-		   struct iovec *iov, int max);
+int dma__map_pasid(struct dma_as *as, u32 pasid, u64 addr, u64 len, u8 access, struct iovec *iov,
+		   int max);
 
 /* Copy; -EFAULT if any byte is refused (bytes before it may have been copied, as in hardware). */
 int dma__read(struct dma_as *as, u64 addr, void *buf, u64 len);

@@ -21,8 +21,8 @@ struct vtd;
 
 /* A nested page table: the guest's first stage over the device's parent. */
 struct host_s1 {
-	u64 pgtbl;	/* guest-physical address of the top table, 4 KiB aligned */
-	u8 width;	/* 48 or 57 */
+	u64 pgtbl; /* guest-physical address of the top table, 4 KiB aligned */
+	u8 width;  /* 48 or 57 */
 	bool sre, eafe, wpe;
 };
 
@@ -35,10 +35,10 @@ struct host_inv {
 
 /* The host IOMMU behind one device; what IOMMU_GET_HW_INFO says. */
 struct host_iommu_info {
-	bool vtd;	    /* the host's IOMMU is a VT-d: cap and ecap are valid */
-	u64 cap, ecap;	    /* its CAP_REG and ECAP_REG */
-	u32 errata;	    /* IOMMU_HW_INFO_VTD_* flags */
-	u8 max_pasid_log2;  /* 0: no PASID */
+	bool vtd;	   /* the host's IOMMU is a VT-d: cap and ecap are valid */
+	u64 cap, ecap;	   /* its CAP_REG and ECAP_REG */
+	u32 errata;	   /* IOMMU_HW_INFO_VTD_* flags */
+	u8 max_pasid_log2; /* 0: no PASID */
 };
 
 struct host_iommu_ops {
@@ -61,9 +61,9 @@ struct host_iommu_ops {
 
 struct host_device {
 	const struct host_iommu_ops *ops;
-	void *dev;		     /* for the ops */
-	const char *name;	     /* for messages: the host's PCI address */
-	u32 parent;		     /* the NEST_PARENT HWPT; attached when handed over */
+	void *dev;	  /* for the ops */
+	const char *name; /* for messages: the host's PCI address */
+	u32 parent;	  /* the NEST_PARENT HWPT; attached when handed over */
 	struct host_iommu_info info;
 };
 

@@ -40,16 +40,16 @@
 #define KERNEL_BASE   0x00100000ULL
 
 /* Legacy ports. */
-#define PORT_EXIT     0xf4 /* isa-debug-exit: ends with status (value << 1) | 1 */
-#define PORT_COM1     0x3f8
-#define PORT_PVPANIC  0x505
-#define PORT_PM	      0x600 /* ACPI sleep control (+0), sleep status (+1), reset (+2) */
+#define PORT_EXIT    0xf4 /* isa-debug-exit: ends with status (value << 1) | 1 */
+#define PORT_COM1    0x3f8
+#define PORT_PVPANIC 0x505
+#define PORT_PM	     0x600 /* ACPI sleep control (+0), sleep status (+1), reset (+2) */
 
 /* IOAPIC pins = GSIs 0..23. */
-#define IOAPIC_PINS   24
-#define GSI_COM1      4
-#define GSI_GED	      9
+#define IOAPIC_PINS 24
+#define GSI_COM1    4
+#define GSI_GED	    9
 /* PCI source-ids of the requesters that are no PCI function (DMAR scopes name them). */
-#define SID_IOAPIC    0xfff8 /* bus FF, device 1F, function 0 */
+#define SID_IOAPIC 0xfff8 /* bus FF, device 1F, function 0 */
 
 #endif

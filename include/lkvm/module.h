@@ -58,10 +58,10 @@ void module__register(struct module *m);
 /* All modules in set-up order; follow ->next. */
 struct module *module__first(void);
 
-#define LKVM_MODULE(m)                                                       \
-	static void __attribute__((constructor)) module_register_##m(void)  \
-	{                                                                    \
-		module__register(&m);                                        \
+#define LKVM_MODULE(m)                                                                             \
+	static void __attribute__((constructor)) module_register_##m(void)                         \
+	{                                                                                          \
+		module__register(&m);                                                              \
 	}
 
 #endif

@@ -64,7 +64,7 @@ struct pci_func {
 	const struct pci_func_ops *ops;
 	void *priv;
 	/* Set by pci__add(): */
-	u16 bdf;	  /* also the requester id */
+	u16 bdf;	   /* also the requester id */
 	struct dma_as dma; /* its one way to memory */
 	struct vm *vm;
 	/* Configuration space, the bits a guest can write, those it clears by writing 1, and what

@@ -9,35 +9,35 @@
 
 #include "lkvm/util.h"
 
-#define TRACE_EVENTS(X)                                                          \
-	X(vtd_reg, "VT-d register writes")                                       \
-	X(vtd_inv, "VT-d invalidation descriptors")                              \
-	X(vtd_fault, "VT-d faults")                                              \
-	X(vtd_ir, "interrupt remapping results")                                 \
-	X(bind_attach, "a device or PASID attached to a host page table")        \
-	X(bind_detach, "a device or PASID detached (DMA blocked)")               \
-	X(bind_parent, "a device or PASID put (back) on its parent page table")  \
-	X(bind_inv, "first-stage invalidations given to the host")               \
-	X(hwpt_alloc, "host page table objects allocated")                       \
-	X(hwpt_free, "host page table objects destroyed")                        \
-	X(pci_bar, "BARs moved")                                                 \
-	X(vfio_irq, "interrupts of assigned devices armed")                      \
-	X(virtio, "virtio device status changes")                                \
+#define TRACE_EVENTS(X)                                                                            \
+	X(vtd_reg, "VT-d register writes")                                                         \
+	X(vtd_inv, "VT-d invalidation descriptors")                                                \
+	X(vtd_fault, "VT-d faults")                                                                \
+	X(vtd_ir, "interrupt remapping results")                                                   \
+	X(bind_attach, "a device or PASID attached to a host page table")                          \
+	X(bind_detach, "a device or PASID detached (DMA blocked)")                                 \
+	X(bind_parent, "a device or PASID put (back) on its parent page table")                    \
+	X(bind_inv, "first-stage invalidations given to the host")                                 \
+	X(hwpt_alloc, "host page table objects allocated")                                         \
+	X(hwpt_free, "host page table objects destroyed")                                          \
+	X(pci_bar, "BARs moved")                                                                   \
+	X(vfio_irq, "interrupts of assigned devices armed")                                        \
+	X(virtio, "virtio device status changes")                                                  \
 	X(exit, "accesses nobody claims")
 
 enum trace_event {
 #define X(name, help) TRACE_##name,
 	TRACE_EVENTS(X)
 #undef X
-	TRACE_MAX,
+	    TRACE_MAX,
 };
 
 extern bool trace_on[TRACE_MAX];
 
-#define trace(event, fmt, ...)                                                   \
-	do {                                                                     \
-		if (unlikely(trace_on[TRACE_##event]))                           \
-			trace__emit(#event, fmt, ##__VA_ARGS__);                 \
+#define trace(event, fmt, ...)                                                                     \
+	do {                                                                                       \
+		if (unlikely(trace_on[TRACE_##event]))                                             \
+			trace__emit(#event, fmt, ##__VA_ARGS__);                                   \
 	} while (0)
 
 void trace__emit(const char *event, const char *fmt, ...) __printf(2, 3);

@@ -16,21 +16,21 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef unsigned long long u64; /* as the kernel's __u64, so that %llx fits both */
 
-#define BIT(n)		 (1ULL << (n))
+#define BIT(n) (1ULL << (n))
 /* Bits h..l set, 63 >= h >= l >= 0. */
-#define GENMASK(h, l)	 ((~0ULL << (l)) & (~0ULL >> (63 - (h))))
+#define GENMASK(h, l) ((~0ULL << (l)) & (~0ULL >> (63 - (h))))
 /* The field h..l of v, shifted down. */
-#define FIELD(v, h, l)	 (((v) & GENMASK(h, l)) >> (l))
-#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_DOWN(x, a) ((x) & ~((u64)(a) - 1))
-#define ALIGN_UP(x, a)	 ALIGN_DOWN((x) + (u64)(a) - 1, a)
-#define IS_ALIGNED(x, a) (((x) & ((u64)(a) - 1)) == 0)
-#define MIN(a, b)	 ((a) < (b) ? (a) : (b))
-#define MAX(a, b)	 ((a) > (b) ? (a) : (b))
-#define likely(x)	 __builtin_expect(!!(x), 1)
-#define unlikely(x)	 __builtin_expect(!!(x), 0)
+#define FIELD(v, h, l)			(((v)&GENMASK(h, l)) >> (l))
+#define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
+#define ALIGN_DOWN(x, a)		((x) & ~((u64)(a)-1))
+#define ALIGN_UP(x, a)			ALIGN_DOWN((x) + (u64)(a)-1, a)
+#define IS_ALIGNED(x, a)		(((x) & ((u64)(a)-1)) == 0)
+#define MIN(a, b)			((a) < (b) ? (a) : (b))
+#define MAX(a, b)			((a) > (b) ? (a) : (b))
+#define likely(x)			__builtin_expect(!!(x), 1)
+#define unlikely(x)			__builtin_expect(!!(x), 0)
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-#define __printf(f, a)	 __attribute__((format(printf, f, a)))
+#define __printf(f, a)			__attribute__((format(printf, f, a)))
 
 /* A value that another agent (the guest, a vCPU) may change is read once, into a local. */
 #define READ_ONCE(x)	 (*(const volatile typeof(x) *)&(x))

@@ -25,9 +25,9 @@ struct virtq;
 #define VIRTIO_CHAIN_IOV 1024
 
 struct virtio_ops {
-	u16 device_id;	      /* virtio 5 */
-	u32 class_code;	      /* PCI class */
-	u64 features;	      /* device-specific; the transport adds VERSION_1, ACCESS_PLATFORM, ... */
+	u16 device_id;	/* virtio 5 */
+	u32 class_code; /* PCI class */
+	u64 features;	/* device-specific; the transport adds VERSION_1, ACCESS_PLATFORM, ... */
 	unsigned int nqueues; /* 1..VIRTIO_QUEUES */
 	/* Device configuration space; bytes beyond @cfg_len read as zero.  Writes may be NULL. */
 	u32 cfg_len;

@@ -41,15 +41,15 @@ struct vm {
 
 /* Exit statuses of `lkvm run` (also in lkvm.1). */
 enum vm_status {
-	VM_OFF = 0,	   /* powered off or rebooted */
-	VM_USAGE = 2,	   /* bad argument */
-	VM_HOST = 3,	   /* the host or the set-up failed */
-	VM_PANIC = 4,	   /* the guest's kernel panicked */
-	VM_TRIPLE = 5,	   /* triple fault */
-	VM_KVM = 6,	   /* KVM could not go on (internal error, unknown exit) */
-	VM_ISOLATION = 7,  /* the host refused to put a device back into a safe state */
+	VM_OFF = 0,	  /* powered off or rebooted */
+	VM_USAGE = 2,	  /* bad argument */
+	VM_HOST = 3,	  /* the host or the set-up failed */
+	VM_PANIC = 4,	  /* the guest's kernel panicked */
+	VM_TRIPLE = 5,	  /* triple fault */
+	VM_KVM = 6,	  /* KVM could not go on (internal error, unknown exit) */
+	VM_ISOLATION = 7, /* the host refused to put a device back into a safe state */
 	VM_TIMEOUT = 124,
-	VM_STOPPED = 130,  /* ended from outside or by Ctrl-a x */
+	VM_STOPPED = 130, /* ended from outside or by Ctrl-a x */
 };
 
 /* End the run with @status; from any thread.  The first one wins. */

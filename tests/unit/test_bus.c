@@ -61,8 +61,8 @@ static void test_adding(void)
 	struct bus_region a = region(0x1000, 0x1000), b = region(0x3000, 0x1000);
 	struct bus_region c = region(0x2000, 0x1000), top = region(~0ULL - 0xfff, 0x1000);
 	struct bus_region bad[] = {
-		region(0x1fff, 1), region(0x1000, 1), region(0, 0x1001), region(0x2fff, 2),
-		region(0, 0x10000), region(0x1000, 0x1000),
+		region(0x1fff, 1), region(0x1000, 1),  region(0, 0x1001),
+		region(0x2fff, 2), region(0, 0x10000), region(0x1000, 0x1000),
 	};
 
 	eq(bus__add(bus, &a), 0, "a region is added");

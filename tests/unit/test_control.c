@@ -75,8 +75,9 @@ void vcpu__release(void)
 
 void vcpu__stat(unsigned int index, struct vcpu_stat *st)
 {
-	*st = (struct vcpu_stat){ .mmio = 10 + index, .port = 20, .eoi = 30, .other = 40,
-				  .cpu_ns = 1234567890 };
+	*st = (struct vcpu_stat){
+		.mmio = 10 + index, .port = 20, .eoi = 30, .other = 40, .cpu_ns = 1234567890
+	};
 }
 
 void vcpu__regs(FILE *out)

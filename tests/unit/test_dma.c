@@ -46,7 +46,8 @@ static void test_identity(void)
 	eq(dma__map(&as, MiB, MiB + 1, DMA_READ, iov, 8), (u64)-EFAULT, "beyond RAM: refused");
 	eq(dma__map(&as, 0, 0, DMA_READ, iov, 8), (u64)-EFAULT, "nothing: refused");
 	eq(dma__map(&as, ~0ULL, 2, DMA_READ, iov, 8), (u64)-EFAULT, "wrapping: refused");
-	ok(dma__write(&as, 0x2001, &v, 4) == 0 && dma__read(&as, 0x2001, &back, 4) == 0 && back == v,
+	ok(dma__write(&as, 0x2001, &v, 4) == 0 && dma__read(&as, 0x2001, &back, 4) == 0 &&
+	       back == v,
 	   "what is written is read");
 	eq(dma__write(&as, 2 * MiB - 2, &v, 4), (u64)-EFAULT, "a copy across the end is refused");
 	eq(dma__read(&as, ~0ULL - 1, &back, 4), (u64)-EFAULT, "a copy that wraps is refused");
@@ -65,7 +66,7 @@ static void test_translated(void)
 	   "the request tells who wants what");
 	eq(dma__map(&as, 0x800, 3 * PAGE, DMA_READ, iov, 8), 2, "a gap makes two pieces");
 	ok(iov[0].iov_base == ram + 16 * PAGE + 0x800 && iov[0].iov_len == 3 * PAGE - 0x800 &&
-		   iov[1].iov_base == ram + 40 * PAGE && iov[1].iov_len == 0x800,
+	       iov[1].iov_base == ram + 40 * PAGE && iov[1].iov_len == 0x800,
 	   "cut where the pages are");
 	eq(dma__map(&as, 0x800, 3 * PAGE, DMA_READ, iov, 1), (u64)-E2BIG, "one slot is too few");
 	eq(dma__map(&as, 3 * PAGE, 2 * PAGE, DMA_READ, iov, 8), (u64)-EFAULT, "blocked: refused");

@@ -73,8 +73,10 @@ static void test_dtc(const void *fdt, int size)
 	fd = mkstemp(path);
 	ok(fd >= 0 && write(fd, fdt, (size_t)size) == size, "the tree is written");
 	close(fd);
-	snprintf(cmd, sizeof(cmd), "e=$(dtc -I dtb -O dts -o /dev/null %s 2>&1) || exit 1; "
-		 "[ -z \"$e\" ] || { echo \"$e\" | sed 's/^/# /'; exit 1; }", path);
+	snprintf(cmd, sizeof(cmd),
+		 "e=$(dtc -I dtb -O dts -o /dev/null %s 2>&1) || exit 1; "
+		 "[ -z \"$e\" ] || { echo \"$e\" | sed 's/^/# /'; exit 1; }",
+		 path);
 	st = system(cmd);
 	ok(WIFEXITED(st) && WEXITSTATUS(st) == 0, "dtc takes it without a warning");
 	unlink(path);

@@ -47,7 +47,8 @@ static void test_requests(void)
 	eq(dma(0x100004, BUF_BASE, 4, true), X_DONE, "a write");
 	eq(ram[1], 0x12345678, "is there");
 	ok(last.addr == 0x100004 && last.pasid == DMA_NO_PASID && last.access == DMA_WRITE &&
-	   last.sid == edus[0].pci.bdf, "and was a plain write of this function");
+	       last.sid == edus[0].pci.bdf,
+	   "and was a plain write of this function");
 
 	wr(&vm, regs + REG_X_TAG, 4, TAG_EXEC | TAG_PRIV | 7);
 	dma(0x100000, BUF_BASE, 4, false);

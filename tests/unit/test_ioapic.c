@@ -223,7 +223,8 @@ static void test_remapped_pin(void)
 	rte_set(10, rte);
 	irq__line(irq, 10, true);
 	ok(iommu.sid == SID_IOAPIC, "the requester is the IOAPIC");
-	eq(iommu.in.addr, 0xfee00000 | 0x0123 << 5 | 1 << 4 | 1 << 2, "the handle is in the address");
+	eq(iommu.in.addr, 0xfee00000 | 0x0123 << 5 | 1 << 4 | 1 << 2,
+	   "the handle is in the address");
 	eq(iommu.in.data, 0xc060, "the vector is in the data");
 	ok(kvm.sent == 1 && kvm.msg.data == 0xc061, "what is sent is remapped");
 	ok(kvm.gsi[10].used && kvm.gsi[10].msg.data == 0xc061, "so is what KVM knows");

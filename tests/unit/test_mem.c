@@ -25,7 +25,8 @@ static void test_small(void)
 	ok(!mem__ptr(mem, 1, ~0ULL), "a length that wraps is refused");
 	ok(!mem__ptr(mem, ~0ULL, 1) && !mem__ptr(mem, ~0ULL, 2), "so is the last address");
 	ok(mem__write(mem, 0x1001, buf, 16) == 0 && mem__read(mem, 0x1001, back, 16) == 0 &&
-		   !memcmp(buf, back, 16), "what is written is read");
+	       !memcmp(buf, back, 16),
+	   "what is written is read");
 	eq(mem__write(mem, 16 * MiB - 8, buf, 16), (u64)-EFAULT, "a write across the end fails");
 	mem__read(mem, 16 * MiB - 8, back, 8);
 	ok(!back[0], "and has copied nothing");
@@ -45,7 +46,8 @@ static void test_split(void)
 	ok(IS_ALIGNED((uintptr_t)r[0].hva, GiB) && IS_ALIGNED((uintptr_t)r[1].hva, GiB),
 	   "both parts are aligned for the largest pages");
 	ok(mem__ptr(mem, RAM_LOW_MAX - 1, 1) && !mem__ptr(mem, RAM_LOW_MAX - 1, 2) &&
-		   !mem__ptr(mem, RAM_LOW_MAX, 1), "the low part ends at the hole");
+	       !mem__ptr(mem, RAM_LOW_MAX, 1),
+	   "the low part ends at the hole");
 	ok(!mem__ptr(mem, RAM_HIGH_BASE - 1, 1) && mem__ptr(mem, RAM_HIGH_BASE, 1) == r[1].hva,
 	   "the high part begins at 4 GiB");
 	ok(mem__ptr(mem, RAM_HIGH_BASE + GiB - 1, 1) && !mem__ptr(mem, RAM_HIGH_BASE + GiB, 1),
@@ -71,7 +73,8 @@ static void test_devices(void)
 
 	eq(mem__map_device(mem, 0xe0000001, 4096, page), (u64)-EINVAL, "unaligned: refused");
 	eq(mem__map_device(mem, 0xe0000000, 0, page), (u64)-EINVAL, "empty: refused");
-	eq(mem__map_device(mem, 0xe0000000, 4096, page + 8), (u64)-EINVAL, "unaligned host: refused");
+	eq(mem__map_device(mem, 0xe0000000, 4096, page + 8), (u64)-EINVAL,
+	   "unaligned host: refused");
 	a = mem__map_device(mem, 0xe0000000, 4096, page);
 	b = mem__map_device(mem, 0xe0001000, 4096, page + 4096);
 	ok(a >= 0 && b >= 0 && a != b, "two mappings get two handles");

@@ -175,8 +175,8 @@ static void test_input(void)
 	wr(REG_IER, IER_RDI);
 	ok(line && (rd(REG_LSR) & LSR_DR), "then it interrupts");
 	eq(rd(REG_IIR_FCR) & 0x0f, IIR_TIMEOUT, "below the trigger level: a timeout");
-	ok(rd(REG_DATA) == 'e' && rd(REG_DATA) == 'a' && rd(REG_DATA) == 'r' &&
-		   rd(REG_DATA) == 'l', "bytes come in order");
+	ok(rd(REG_DATA) == 'e' && rd(REG_DATA) == 'a' && rd(REG_DATA) == 'r' && rd(REG_DATA) == 'l',
+	   "bytes come in order");
 	ok(line, "the line stays up");
 	eq(rd(REG_DATA), 'y', "to the last one");
 	ok(!line && !(rd(REG_LSR) & LSR_DR), "and goes down");

@@ -196,7 +196,8 @@ static void test_options_and_modules(void)
 	module__register(&mod_b);
 	module__register(&mod_a);
 	ok(module__first()->level == MODULE_CORE, "the trace module comes first by its level");
-	ok(mod_a.next == &mod_b && mod_b.next == &mod_late, "order is by level, then name, not by registration");
+	ok(mod_a.next == &mod_b && mod_b.next == &mod_late,
+	   "order is by level, then name, not by registration");
 
 	ok(parse("--value", "x", &help) == 0 && !strcmp(log_text, "x;"), "--value x");
 	ok(parse("--value=y=z", NULL, &help) == 0 && !strcmp(log_text, "y=z;"), "--value=y=z");

@@ -208,8 +208,8 @@ static void test_target(void)
 	ok(get(VIRTIO_BAR_DEVICE, 8) == (0xffffULL << 32 | 128), "at any alignment");
 	ok(strstr(ask("balloon", ""), "255 MiB given"), "and people can see it");
 	ok(strstr(ask("balloon", "2"), "up to 1M") && strstr(ask("balloon", "x"), "size like") &&
-		   strstr(ask("balloon", "99999999999999999999"), "size") &&
-		   strstr(ask("balloon", "17592186044416"), "size"),
+	       strstr(ask("balloon", "99999999999999999999"), "size") &&
+	       strstr(ask("balloon", "17592186044416"), "size"),
 	   "nonsense is refused");
 	eq(get(VIRTIO_BAR_DEVICE, 4), 128, "and changes nothing");
 }

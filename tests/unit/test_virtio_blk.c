@@ -215,7 +215,7 @@ static void test_io(const char *how, const char *opts, u32 skew)
 	eq(last_len(), 1, "%s: only the status is written to memory", how);
 	eq(io(VIRTIO_BLK_T_FLUSH, 0, buf, 0), 0, "%s: flush", how);
 	ok(on_disk(8192, ram + buf, 8192) && on_disk(0, image, 8192) &&
-		   on_disk(16384, image + 16384, SIZE - 16384),
+	       on_disk(16384, image + 16384, SIZE - 16384),
 	   "%s: the right place, and only that", how);
 	eq(host_sync_writes, 0, "%s: writes are cached", how);
 
@@ -251,8 +251,7 @@ static void test_scattered(const char *how, const char *opts)
 	memcpy(want + 100, ram + BUF + 2000, 1000);
 	memcpy(want + 1100, ram + BUF + 5000, 436);
 	ok(ram[BUF + 5436] == 0 && !memcmp(want, image + 1024, 1536), "%s: oddly framed read", how);
-	ok(ram[BUF + 2] == 0 && ram[BUF + 103] == 0 && ram[BUF + 3000] == 0 &&
-		   ram[BUF + 5437] == 0,
+	ok(ram[BUF + 2] == 0 && ram[BUF + 103] == 0 && ram[BUF + 3000] == 0 && ram[BUF + 5437] == 0,
 	   "%s: and nothing beside it", how);
 }
 
@@ -289,9 +288,16 @@ static void test_bounds(void)
 		u64 sector;
 		u32 len;
 	} bad[] = {
-		{ SECTORS, 512 }, { SECTORS - 1, 1024 }, { ~0ULL, 512 },   { ~0ULL, 1024 },
-		{ 1ULL << 55, 512 }, { (1ULL << 55) - 1, 1024 }, { 0, 511 }, { 0, 513 },
-		{ 0, 1 }, { SECTORS + 1, 0 },
+		{ SECTORS, 512 },
+		{ SECTORS - 1, 1024 },
+		{ ~0ULL, 512 },
+		{ ~0ULL, 1024 },
+		{ 1ULL << 55, 512 },
+		{ (1ULL << 55) - 1, 1024 },
+		{ 0, 511 },
+		{ 0, 513 },
+		{ 0, 1 },
+		{ SECTORS + 1, 0 },
 	};
 
 	start_with("", FEATURES);
@@ -443,7 +449,9 @@ static void test_iommu(void)
 static u8 zero(u32 type, u64 sector, u32 n, u32 flags)
 {
 	struct virtio_blk_discard_write_zeroes seg = {
-		.sector = sector, .num_sectors = n, .flags = flags,
+		.sector = sector,
+		.num_sectors = n,
+		.flags = flags,
 	};
 
 	memcpy(ram + BUF, &seg, sizeof(seg));
@@ -469,7 +477,7 @@ static void test_zero(u32 type, const char *how)
 	eq(get(VIRTIO_BAR_DEVICE + (discard ? 40 : 52), 4), discard ? 16 : 1, "%s: segments", how);
 	eq(zero(type, 16, 16, 0), 0, "%s: 16 sectors", how);
 	ok(on_disk(8192, zeroes, 8192) && on_disk(0, image, 8192) &&
-		   on_disk(16384, image + 16384, SIZE - 16384),
+	       on_disk(16384, image + 16384, SIZE - 16384),
 	   "%s: those, and no other", how);
 	eq(last_len(), 1, "%s: only the status is written to memory", how);
 	eq(zero(type, SECTORS - 1, 1, 0), 0, "%s: the last sector", how);
@@ -504,7 +512,7 @@ static void test_zero(u32 type, const char *how)
 		memcpy(ram + BUF, seg, sizeof(seg));
 		eq(io(type, 0, BUF, 32), 0, "%s: two segments", how);
 		ok(on_disk(0, zeroes, 512) && on_disk(512, image + 512, 3584) &&
-			   on_disk(4096, zeroes, 512) && on_disk(4608, image + 4608, 3584),
+		       on_disk(4096, zeroes, 512) && on_disk(4608, image + 4608, 3584),
 		   "%s: both", how);
 	}
 	start_with(",ro", FEATURES | BIT(VIRTIO_BLK_F_RO));
@@ -573,7 +581,7 @@ static void test_module(void)
 	eq(registered->validate(), 0, "both can be opened");
 	eq(registered->setup(&vm), 0, "both are set up");
 	ok(!strcmp(disks[1]->blk.name, "virtio-blk.1") &&
-		   !strcmp(disks[1]->file.serial, "lkvm-disk-1"),
+	       !strcmp(disks[1]->file.serial, "lkvm-disk-1"),
 	   "names and serials follow the order");
 	registered->teardown(&vm);
 	eq(watching(), 0, "nothing is left after teardown");

@@ -216,7 +216,7 @@ static void test_merge(void)
 	   "each with its length");
 	eq(peek16(RX_DATA + 10), 3, "the header says 3");
 	ok(bytes_ok(RX_DATA + 12, 12, 500) && bytes_ok(RX_DATA + 0x1000, 500, 1000) &&
-		   bytes_ok(RX_DATA + 0x2000, 1000, 1200),
+	       bytes_ok(RX_DATA + 0x2000, 1000, 1200),
 	   "the bytes are right");
 
 	buffer(NET_RX, RX_DATA, 100, true);
@@ -313,17 +313,16 @@ static void test_options(void)
 	}
 	ok(!net_opt__parse(&o, "none") && !o.backend, "none is no network");
 	ok(!net_opt__parse(
-		   &o,
-		   "user,hostfwd=tcp:2222:22,hostfwd=udp:53:5353,loopback,mac=02:0A:0b:00:00:01"),
+	       &o, "user,hostfwd=tcp:2222:22,hostfwd=udp:53:5353,loopback,mac=02:0A:0b:00:00:01"),
 	   "user with everything is taken");
 	ok(o.backend == &net_user__backend && o.nfwds == 2 && o.fwd[0].host == 2222 &&
-		   o.fwd[0].guest == 22 && !o.fwd[0].udp && o.fwd[1].udp &&
-		   o.fwd[1].guest == 5353 && o.loopback,
+	       o.fwd[0].guest == 22 && !o.fwd[0].udp && o.fwd[1].udp && o.fwd[1].guest == 5353 &&
+	       o.loopback,
 	   "as it was meant");
 	ok(o.has_mac && !memcmp(o.mac, (u8[]){ 2, 10, 11, 0, 0, 1 }, 6), "so is the address");
 	ok(!net_opt__parse(&o, "tap") && !o.ifname[0] && o.vhost == NET_VHOST_AUTO, "tap alone");
 	ok(!net_opt__parse(&o, "tap=br-tap0,vhost") && !strcmp(o.ifname, "br-tap0") &&
-		   o.vhost == NET_VHOST_MUST,
+	       o.vhost == NET_VHOST_MUST,
 	   "tap with a name and vhost");
 	ok(!net_opt__parse(&o, "tap,vhost=off") && o.vhost == NET_VHOST_OFF, "tap without vhost");
 	for (int i = 0; i <= NET_FWDS; i++)

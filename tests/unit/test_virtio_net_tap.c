@@ -86,7 +86,7 @@ static void begin(enum net_vhost_use vhost, u64 features)
 {
 	memset(&net, 0, sizeof(net));
 	net.opt =
-		(struct net_options){ .text = "tap", .backend = &net_tap__backend, .vhost = vhost };
+	    (struct net_options){ .text = "tap", .backend = &net_tap__backend, .vhost = vhost };
 	messages = 0;
 	if (net__open(&net) || net__init(&net, &machine, 0))
 		exit(1);
@@ -167,8 +167,8 @@ static void test_frames(void)
 	eq(used_idx(NET_RX), 4, "then it is received, and a long one in three buffers");
 	eq(used_len(NET_RX, 0), 100, "the first with its length");
 	ok(ram[RX_DATA + 20] == 1 && ram[RX_DATA + 0x1000 + 999] == 2 &&
-		   ram[RX_DATA + 0x2000] == 2 && ram[RX_DATA + 0x3000 + 499] == 2 &&
-		   ram[RX_DATA + 0x3000 + 500] == 0,
+	       ram[RX_DATA + 0x2000] == 2 && ram[RX_DATA + 0x3000 + 499] == 2 &&
+	       ram[RX_DATA + 0x3000 + 500] == 0,
 	   "the bytes where they belong");
 	eq(peek16(RX_DATA + 0x1000 + 10), 3, "and counted");
 	arrive(60000, 3);

@@ -72,8 +72,9 @@ static void put(u32 off, u32 len, u64 val)
 }
 
 #define STATUS 20
-#define OFFERED (BIT(5) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
-		 BIT(VIRTIO_RING_F_EVENT_IDX))
+#define OFFERED                                                                                    \
+	(BIT(5) | BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                     \
+	 BIT(VIRTIO_RING_F_EVENT_IDX))
 
 static void fresh(void)
 {
@@ -218,7 +219,7 @@ static void test_status(void)
 	ok(get(STATUS, 1) == 0 && resets == 2 && dev.epoch == epoch + 1, "reset by status 0");
 	put(22, 2, 0);
 	ok(get(24, 2) == VIRTIO_QUEUE_MAX && get(28, 2) == 0 && get(32, 8) == 0 &&
-		   get(26, 2) == 0xffff && get(16, 2) == 0xffff && get(12, 4) == 0,
+	       get(26, 2) == 0xffff && get(16, 2) == 0xffff && get(12, 4) == 0,
 	   "everything is back");
 	put(VIRTIO_BAR_NOTIFY, 2, 0);
 	eq(notifies[0], 1, "no doorbell after it");
@@ -274,7 +275,7 @@ static void test_queues(void)
 			put(off, 2, 0x5555);
 		put(28, 2, 1);
 		ok(get(22, 2) == q && get(24, 2) == 0 && get(26, 2) == 0xffff && get(28, 4) == 0 &&
-			   get(32, 8) == 0 && get(48, 8) == 0,
+		       get(32, 8) == 0 && get(48, 8) == 0,
 		   "queue %u does not exist", q);
 	}
 

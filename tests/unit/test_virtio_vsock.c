@@ -171,12 +171,13 @@ static void test_start(void)
 	ok(at_rest(), "nothing runs before DRIVER_OK");
 	put(20, 1, 15);
 	eq(kernel.running, 1, "DRIVER_OK: it runs");
-	eq(kernel.told, BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_VSOCK_F_SEQPACKET) |
-				BIT(VIRTIO_RING_F_EVENT_IDX), "with what was negotiated");
+	eq(kernel.told,
+	   BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_VSOCK_F_SEQPACKET) | BIT(VIRTIO_RING_F_EVENT_IDX),
+	   "with what was negotiated");
 	ok(kernel.num[0] == 64 && kernel.num[1] == 64 && !kernel.base[0] &&
-		   kernel.addr[1].desc_user_addr == (uintptr_t)ram + DRV_DESC &&
-		   kernel.addr[1].avail_user_addr == (uintptr_t)ram + DRV_AVAIL &&
-		   kernel.addr[0].used_user_addr == (uintptr_t)ram + DRV_USED,
+	       kernel.addr[1].desc_user_addr == (uintptr_t)ram + DRV_DESC &&
+	       kernel.addr[1].avail_user_addr == (uintptr_t)ram + DRV_AVAIL &&
+	       kernel.addr[0].used_user_addr == (uintptr_t)ram + DRV_USED,
 	   "on the driver's rings");
 	ok(kernel.call[0] == 1001 && kernel.call[1] == 1002, "interrupts go to the vectors");
 	ok(count(kernel.kick[1]) >= 1 && count(kernel.kick[0]) >= 1, "it is told to look");
@@ -295,8 +296,8 @@ static void test_setup(void)
 	registered->validate();
 	eq(registered->setup(&vm), 0, "setup");
 	ok(kernel.owned == 1 && kernel.cid == 42 && kernel.regions == 2 &&
-		   kernel.ram[0].userspace_addr == (uintptr_t)ram &&
-		   kernel.ram[1].guest_phys_addr == 4 * GiB && kernel.ram[1].memory_size == PAGE,
+	       kernel.ram[0].userspace_addr == (uintptr_t)ram &&
+	       kernel.ram[1].guest_phys_addr == 4 * GiB && kernel.ram[1].memory_size == PAGE,
 	   "vhost knows RAM and the id");
 	eq(watching(), 2, "the loop watches the third queue and errors only");
 }

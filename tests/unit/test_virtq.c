@@ -55,11 +55,11 @@ static void test_good(const char *how)
 	drv_desc(1, DRV_DATA + 0x3000, 1, WRITE, 0);
 	drv_add(3);
 	eq(pop(), 1, "%s: a chain", how);
-	ok(chain.head == 3 && chain.nout == 1 && chain.nin == 2 && !chain.error,
-	   "%s: its shape", how);
+	ok(chain.head == 3 && chain.nout == 1 && chain.nin == 2 && !chain.error, "%s: its shape",
+	   how);
 	ok(chain.out_len == 16 && chain.in_len == 513, "%s: its lengths", how);
 	ok(chain.iov[0].iov_base == ram + DRV_DATA && chain.iov[1].iov_len == 512 &&
-		   chain.iov[2].iov_base == ram + DRV_DATA + 0x3000,
+	       chain.iov[2].iov_base == ram + DRV_DATA + 0x3000,
 	   "%s: its pieces", how);
 	eq(drv_used_idx(), 0, "%s: not yet used", how);
 	virtq__push(&dev, 0, chain.head, 513);
@@ -432,7 +432,7 @@ static void test_random(void)
 	for (int round = 0; round < 4000; round++) {
 		fake_behind_iommu = round & 1;
 		fresh(16, (round & 2 ? BIT(VIRTIO_RING_F_INDIRECT_DESC) : 0) |
-				  (round & 4 ? BIT(VIRTIO_RING_F_EVENT_IDX) : 0));
+			      (round & 4 ? BIT(VIRTIO_RING_F_EVENT_IDX) : 0));
 		for (unsigned int i = 0; i < 48; i++) {
 			u64 table = i < 16 ? DRV_DESC : DRV_TABLE;
 			bool wild = !(rand_r(&seed) % 16);

@@ -14,8 +14,9 @@ static void test_add(void)
 	static const struct {
 		int bit;
 		const char *word;
-	} needed[] = { { 43, "scalable" }, { 47, "first-stage" }, { 46, "second-stage" },
-		       { 26, "nested" } };
+	} needed[] = {
+		{ 43, "scalable" }, { 47, "first-stage" }, { 46, "second-stage" }, { 26, "nested" }
+	};
 
 	start(VTD_TTM_SCALABLE, 1);
 	ok(!vtd__host_lacks(&h.info), "a nested-capable host lacks nothing");
@@ -35,12 +36,14 @@ static void test_add(void)
 	ok(vtd.binds && !vtd.binds->next, "what was refused is not there");
 
 	ok((vtd.ecap & ECAP_SRS) && (vtd.ecap & ECAP_EAFS) && (vtd.cap & CAP_FS5LP) &&
-	   (vtd.cap & CAP_FS1GP) && (vtd.cap & BIT(7)), "what the host has is offered, and CM");
+	       (vtd.cap & CAP_FS1GP) && (vtd.cap & BIT(7)),
+	   "what the host has is offered, and CM");
 	h = fake_device(&dev_a);
 	h.info.ecap = (h.info.ecap & ~(ECAP_SRS | ECAP_SMPWCS | GENMASK(39, 35))) | 9ULL << 35;
 	h.info.cap &= ~(CAP_FS5LP | CAP_FS1GP);
 	eq(vtd__add_device(&vtd, SID2, &h), 0, "a lesser host is taken");
-	ok(!(vtd.ecap & (ECAP_SRS | ECAP_EAFS | ECAP_SMPWCS)) && !(vtd.cap & (CAP_FS5LP | CAP_FS1GP)),
+	ok(!(vtd.ecap & (ECAP_SRS | ECAP_EAFS | ECAP_SMPWCS)) &&
+	       !(vtd.cap & (CAP_FS5LP | CAP_FS1GP)),
 	   "and narrows the offer");
 	eq(FIELD(vtd.ecap, 39, 35) + 1, 10, "PASID width too");
 	h.info.ecap &= ~ECAP_PASID;
@@ -73,7 +76,8 @@ static void test_table(void)
 	pc(5, 0);
 	ok(log_is("alloc=100 attach:rid=100 ") && rid_is(BIND_NESTED, 100), "first-stage: nested");
 	ok(host.s1[100].pgtbl == fs1 && host.s1[100].width == 48 && !host.s1[100].sre &&
-	   !host.s1[100].eafe && !host.s1[100].wpe, "with the entry's table");
+	       !host.s1[100].eafe && !host.s1[100].wpe,
+	   "with the entry's table");
 	pc(5, 0);
 	pc_domain(5);
 	pc_global();
@@ -83,9 +87,11 @@ static void test_table(void)
 
 	set_fs(SID, 0, 6, fs2 | 1 | 1 << 2 | BIT(4) | BIT(7));
 	pc(5, 0);
-	ok(log_is("alloc=101 attach:rid=101 free:100 "), "a changed entry: new, attach, free the old");
+	ok(log_is("alloc=101 attach:rid=101 free:100 "),
+	   "a changed entry: new, attach, free the old");
 	ok(host.s1[101].pgtbl == fs2 && host.s1[101].width == 57 && host.s1[101].sre &&
-	   host.s1[101].eafe && host.s1[101].wpe, "with all its bits");
+	       host.s1[101].eafe && host.s1[101].wpe,
+	   "with all its bits");
 
 	pasid_set(&vtd, SID, 0, PE(4), 7, 0);
 	pc(6, 0);
@@ -107,7 +113,8 @@ static void test_table(void)
 	pc(7, 0);
 	ok(log_is("detach:rid ") && rid_is(BIND_BLOCKED, 0), "second-stage: blocked");
 	ok(n_faults == 1 && last_fault.reason == 0x5b && last_fault.sid == SID &&
-	   last_fault.pasid == DMA_NO_PASID, "and a fault");
+	       last_fault.pasid == DMA_NO_PASID,
+	   "and a fault");
 	pc_global();
 	eq(n_faults, 1, "told once");
 	pasid_set(&vtd, SID, 0, PE(1) | BIT(5), 8, fs1);
@@ -129,7 +136,8 @@ static void test_table(void)
 	te(false);
 	ok(log_is("attach:rid=90 free:103 ") && rid_is(BIND_PARENT, 0), "off: parent");
 	te(true);
-	ok(log_is("alloc=104 attach:rid=104 ") && rid_is(BIND_NESTED, 104), "on again: nested at once");
+	ok(log_is("alloc=104 attach:rid=104 ") && rid_is(BIND_NESTED, 104),
+	   "on again: nested at once");
 	te(true);
 	ok(log_is("inv:104[all] "), "SRTP flushes what stays (6.6)");
 	vtd_bind__reset(&vtd);
@@ -157,7 +165,8 @@ static void test_modes(void)
 	legacy_set(&vtd, SID, 1 | 2 << 2, 2 | 5 << 8);
 	cc(SID2);
 	ok(log_is(""), "another device's invalidation: nothing");
-	vtd_inv__context(&vtd, &(struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = SID | 7, .fm = 3 });
+	vtd_inv__context(&vtd,
+			 &(struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = SID | 7, .fm = 3 });
 	ok(log_is("attach:rid=90 "), "the function mask covers it");
 
 	start_nested();
@@ -168,7 +177,8 @@ static void test_modes(void)
 	   "abort-dma: blocked, no fault");
 	vtd.root = (vtd.root & ~GENMASK(11, 10)) | 2 << 10;
 	te(true);
-	ok(rid_is(BIND_BLOCKED, 0) && n_faults == 1 && last_fault.reason == 0x30, "TTM 10: a fault");
+	ok(rid_is(BIND_BLOCKED, 0) && n_faults == 1 && last_fault.reason == 0x30,
+	   "TTM 10: a fault");
 	vtd.root = GUEST_RAM | 1 << 10;
 	te(true);
 	ok(n_faults == 2 && last_fault.reason == 0x38, "a root table outside RAM: a fault");
@@ -190,7 +200,8 @@ static void test_matching(void)
 	ok(log_is("alloc=101 attach:rid=101 "), "an entry that becomes present has no domain yet");
 	set_fs(SID, 0, 9, fs2);
 	pc(9, 0);
-	ok(log_is("alloc=102 attach:rid=102 free:101 "), "the new domain of a changed entry matches");
+	ok(log_is("alloc=102 attach:rid=102 free:101 "),
+	   "the new domain of a changed entry matches");
 	set_fs(SID, 0, 10, fs2);
 	pc(9, 0);
 	ok(log_is("alloc=103 attach:rid=103 free:102 "), "a changed domain alone is a change");
@@ -267,16 +278,19 @@ static void test_pasids(void)
 	put(context_gpa(&vtd, SID), get(context_gpa(&vtd, SID)) & ~BIT(3));
 	cc(SID);
 	ok(strstr(host.log, "detach:7 ") && strstr(host.log, "detach:8191 ") &&
-	   !strstr(host.log, "rid") && !vtd.binds->pasids, "PASIDE=0 detaches all PASIDs");
+	       !strstr(host.log, "rid") && !vtd.binds->pasids,
+	   "PASIDE=0 detaches all PASIDs");
 	host.log[0] = '\0';
 	put(context_gpa(&vtd, SID), get(context_gpa(&vtd, SID)) | BIT(3));
 	cc(SID);
 	ok(strstr(host.log, "attach:7=") && strstr(host.log, "attach:70=") &&
-	   strstr(host.log, "attach:8191="), "and PASIDE=1 attaches them");
+	       strstr(host.log, "attach:8191="),
+	   "and PASIDE=1 attaches them");
 	host.log[0] = '\0';
 	te(false);
 	ok(strstr(host.log, "attach:rid=90") && strstr(host.log, "detach:7 ") &&
-	   strstr(host.log, "detach:70 ") && strstr(host.log, "detach:8191 "), "off detaches them");
+	       strstr(host.log, "detach:70 ") && strstr(host.log, "detach:8191 "),
+	   "off detaches them");
 	eq(live_hwpts() + host.wrong, 0, "nothing is left");
 
 	/* RID_PASID: its entry is the RID's. */
@@ -293,7 +307,8 @@ static void test_pasids(void)
 	put(context_gpa(&vtd, SID) + 8, 4);
 	vtd.cfg.pasid_bits = 0;
 	cc(SID);
-	ok(log_is("alloc=103 attach:rid=103 free:101 "), "a RID_PASID with an equal entry moves it too");
+	ok(log_is("alloc=103 attach:rid=103 free:101 "),
+	   "a RID_PASID with an equal entry moves it too");
 	put(pasid_gpa(&vtd, SID, 4), 0);
 	pc(8, 3);
 	ok(log_is(""), "it is not PASID 3 any more");
@@ -361,16 +376,20 @@ static void test_print(void)
 	out = open_memstream(&text, &size);
 	vtd_bind__print(&vtd, out);
 	fclose(out);
-	ok(!strncmp(text, "binding 00:03.0 host=0000:00:03.0 pasid=rid state=nested hwpt=101 did=5 "
-		    "pgtt=first-stage fsptr=0x", 97) &&
-	   strstr(text, " attaches=1 replaces=1 invalidations=2\n"), "the RID's line");
+	ok(!strncmp(text,
+		    "binding 00:03.0 host=0000:00:03.0 pasid=rid state=nested hwpt=101 did=5 "
+		    "pgtt=first-stage fsptr=0x",
+		    97) &&
+	       strstr(text, " attaches=1 replaces=1 invalidations=2\n"),
+	   "the RID's line");
 	ok(strstr(text, "binding 00:03.0 host=0000:00:03.0 pasid=7 state=parent hwpt=90 did=6 "
-		  "pgtt=pass-through fsptr=0x0 attaches=1 replaces=0 invalidations=0\n"),
+			"pgtt=pass-through fsptr=0x0 attaches=1 replaces=0 invalidations=0\n"),
 	   "a PASID's line");
 	free(text);
 	ok(vtd.stats.attach == 2 && vtd.stats.replace == 1 && vtd.stats.detach == 1 &&
-	   vtd.stats.to_parent == 1 && vtd.stats.host_inv_calls == 1 &&
-	   vtd.stats.host_inv_ranges == 2, "counts");
+	       vtd.stats.to_parent == 1 && vtd.stats.host_inv_calls == 1 &&
+	       vtd.stats.host_inv_ranges == 2,
+	   "counts");
 }
 
 int main(void)

@@ -37,7 +37,8 @@ static void test_attach_fails(void)
 	ok(rid_is(BIND_BLOCKED, 0) && !rid()->valid && n_faults == 1, "blocked, and a fault");
 	host.times = 1;
 	pc_global();
-	ok(log_is("alloc=102 !attach:rid=102 free:102 ") && n_faults == 1, "still refused: no new fault");
+	ok(log_is("alloc=102 !attach:rid=102 free:102 ") && n_faults == 1,
+	   "still refused: no new fault");
 	pc_global();
 	ok(log_is("alloc=103 attach:rid=103 "), "then accepted");
 	host.times = 1;
@@ -102,7 +103,8 @@ static void test_detach_fails(void)
 	pc(6, 0);
 	wait();
 	ok(log_is("!detach:rid alloc=101 attach:rid=101 free:100 ") && rid_is(BIND_NESTED, 101) &&
-	   stopped == -1, "a new entry replaces what was stuck");
+	       stopped == -1,
+	   "a new entry replaces what was stuck");
 
 	/* Refused while blocking for a refused attach */
 	start_nested();
@@ -112,7 +114,8 @@ static void test_detach_fails(void)
 	host.times = 2;
 	pc(5, 0);
 	ok(log_is("alloc=101 !attach:rid=101 free:101 !detach:rid ") && rid_is(BIND_NESTED, 100) &&
-	   !rid()->valid && n_faults == 1, "both refused");
+	       !rid()->valid && n_faults == 1,
+	   "both refused");
 	wait();
 	ok(log_is("detach:rid free:100 ") && rid_is(BIND_BLOCKED, 0) && stopped == -1,
 	   "blocked before the wait completes");
@@ -248,7 +251,8 @@ static void test_invalidate_fails(void)
 	piotlb(5, 0, 0x1000, 0, false);
 	piotlb(5, 0, 0x8000, 0, false);
 	wait();
-	ok(log_is("inv:100[1000+1][8000+1] inv:100[all] "), "success with a part done is no success");
+	ok(log_is("inv:100[1000+1][8000+1] inv:100[all] "),
+	   "success with a part done is no success");
 	host.inv_error = -EIO;
 	host.inv_all_fail = true;
 	host.inv_limit = 0;
@@ -263,7 +267,8 @@ static void test_invalidate_fails(void)
 	host.times = 2;
 	wait();
 	ok(log_is("inv:101[1000+1] inv:101[all] !detach:rid !detach:rid ") &&
-	   stopped == VM_ISOLATION, "if it cannot even be blocked, the VM stops");
+	       stopped == VM_ISOLATION,
+	   "if it cannot even be blocked, the VM stops");
 }
 
 int main(void)

@@ -55,8 +55,8 @@ static bool consistent(void)
 
 			if (want != ~0u && is != want)
 				return false;
-			if (want == ~0u && (is <= PARENT || !host.live[is] ||
-					    host.s1[is].pgtbl != fsptr))
+			if (want == ~0u &&
+			    (is <= PARENT || !host.live[is] || host.s1[is].pgtbl != fsptr))
 				return false;
 			nested += want == ~0u;
 		}

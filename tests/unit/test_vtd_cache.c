@@ -83,12 +83,14 @@ static void test_requests(void)
 
 	ok(!dma(SID, DMA_NO_PASID, 0x6000, W), "unmapped");
 	ok(n_faults == 1 && last_fault.reason == 0x71 && last_fault.sid == SID &&
-	   last_fault.pasid == DMA_NO_PASID && last_fault.addr == 0x6000 && last_fault.access == W,
+	       last_fault.pasid == DMA_NO_PASID && last_fault.addr == 0x6000 &&
+	       last_fault.access == W,
 	   "is recorded as it was asked");
 	table_map(fs, 4, 0x6000, 1, 0xb000 | 7, 7);
 	ok(dma_is(SID, DMA_NO_PASID, 0x6000, W, 0xb000), "a fault is not cached");
 	ok(!dma(SID2, DMA_NO_PASID, 0x6000, W) && last_fault.reason == 0x41, "another source");
-	ok(!dma(SID, 9, 0x6000, W) && last_fault.reason == 0x59 && last_fault.pasid == 9, "a PASID");
+	ok(!dma(SID, 9, 0x6000, W) && last_fault.reason == 0x59 && last_fault.pasid == 9,
+	   "a PASID");
 	pasid_set(&vtd, SID, 9, PE(1), 5 | PE_PWSNP, fs);
 	ok(dma_is(SID, 9, 0x6000, W, 0xb000), "an absent entry is not cached");
 	ok(!dma(SID, 9, 0x6000, R | DMA_EXEC) && last_fault.reason == 0x5c, "execute");
@@ -136,8 +138,8 @@ static void test_ranges(void)
 	pasid_set(&vtd, SID2, 0, PE(1), 6 | PE_PWSNP, fs);
 	pasid_set(&vtd, SID2, 1, PE(1), 6 | PE_PWSNP, fs);
 	table_map(fs, 4, 0xc0000000, 3, 0x40000000 | 7 | FS_PS, 7);
-	ok(dma(SID2, DMA_NO_PASID, 0xfedff000, R) && out_len == 0x1000 &&
-	   out_gpa == 0x7edff000, "a large page ends where interrupts begin");
+	ok(dma(SID2, DMA_NO_PASID, 0xfedff000, R) && out_len == 0x1000 && out_gpa == 0x7edff000,
+	   "a large page ends where interrupts begin");
 	ok(!dma(SID2, DMA_NO_PASID, 0xfeeff000, R) && last_fault.reason == 0x29, "in the range");
 	ok(dma_is(SID2, 1, 0xfee00000, R, 0x7ee00000), "with a PASID it is an address");
 	table_map(fs, 4, 0x40000000, 3, 0xc0000000 | 7 | FS_PS, 7);
@@ -250,16 +252,18 @@ static void test_granularity(void)
 	eq(after(vtd_cache__inv_piotlb,
 		 (struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 7, .pasid = 1, .addr = 0x1000 }),
 	   BUT(-1), "P_IOTLB page: first-stage entries only");
-	eq(after(vtd_cache__inv_piotlb,
-		 (struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 5, .pasid = 1,
-				   .addr = 0xffff800000000000, .am = 4 }),
+	eq(after(vtd_cache__inv_piotlb, (struct vtd_inv){ .gran = VTD_GRAN_PAGE,
+							  .did = 5,
+							  .pasid = 1,
+							  .addr = 0xffff800000000000,
+							  .am = 4 }),
 	   BUT(G), "P_IOTLB pages in the upper half");
 	eq(after(vtd_cache__inv_piotlb,
 		 (struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 5, .pasid = 1, .addr = 0x3ff000 }),
 	   BUT(B), "P_IOTLB page within a large page");
 	eq(after(vtd_cache__inv_piotlb,
-		 (struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 5, .pasid = 1, .addr = ~0ULL,
-				   .am = 52 }),
+		 (struct vtd_inv){
+		     .gran = VTD_GRAN_PAGE, .did = 5, .pasid = 1, .addr = ~0ULL, .am = 52 }),
 	   BUT(A, B, G), "P_IOTLB page: everything");
 }
 
@@ -286,16 +290,21 @@ static void test_ctx_granularity(void)
 	   "context, another domain");
 	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DOMAIN, .did = 6 }, false, false),
 	   "scalable mode: any domain is all");
-	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x13, .did = 5 }, false, true),
+	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x13, .did = 5 }, false,
+		     true),
 	   "context device");
-	ok(ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x10, .did = 5 }, false, true),
+	ok(ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x10, .did = 5 }, false,
+		    true),
 	   "context, another device");
-	ok(ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x10, .fm = 2 }, false, false),
+	ok(ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x10, .fm = 2 }, false,
+		    false),
 	   "context, function mask 2 leaves bit 0");
-	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x10, .fm = 3 }, false, false),
+	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = 0x10, .fm = 3 }, false,
+		     false),
 	   "context, function mask 3");
 	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_GLOBAL }, true, false), "PASID global");
-	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DOMAIN, .did = 5 }, true, false), "PASID domain");
+	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DOMAIN, .did = 5 }, true, false),
+	   "PASID domain");
 	ok(ctx_left((struct vtd_inv){ .gran = VTD_GRAN_DOMAIN, .did = 6 }, true, false),
 	   "PASID, another domain");
 	ok(!ctx_left((struct vtd_inv){ .gran = VTD_GRAN_PASID, .did = 5, .pasid = 3 }, true, false),

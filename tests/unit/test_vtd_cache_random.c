@@ -67,8 +67,8 @@ static u16 a_sid(void)
 
 static u64 an_addr(void)
 {
-	static const u64 pages[N_PAGES] = { 0x1000, 0x2000, 0x200000, 0x3ff000, 0x40000000,
-					    0x7fe00000 };
+	static const u64 pages[N_PAGES] = { 0x1000,   0x2000,	  0x200000,
+					    0x3ff000, 0x40000000, 0x7fe00000 };
 
 	return pages[rnd(N_PAGES)];
 }
@@ -96,7 +96,8 @@ static void inv_piotlb(struct vtd_inv inv)
 /* Domains 1-2: first stage, 3-4: second, 5-6: nested, 7: pass-through. */
 static void edit_pasid_entry(u16 sid, u32 pasid)
 {
-	const u64 gpa = pasid_gpa(&vtd, sid, pasid), old = get(gpa), old_did = get(gpa + 8) & 0xffff;
+	const u64 gpa = pasid_gpa(&vtd, sid, pasid), old = get(gpa),
+		  old_did = get(gpa + 8) & 0xffff;
 	const u32 did = 1 + rnd(7), i = did & 1;
 	u64 v0;
 
@@ -121,7 +122,8 @@ static void edit_pasid_entry(u16 sid, u32 pasid)
 	if (!(v0 & 1) && (FIELD(old, 8, 6) == 2 || FIELD(old, 8, 6) == 3))
 		inv_iotlb((struct vtd_inv){ .gran = VTD_GRAN_DOMAIN, .did = old_did });
 	else
-		inv_piotlb((struct vtd_inv){ .gran = VTD_GRAN_PASID, .did = old_did, .pasid = pasid });
+		inv_piotlb(
+		    (struct vtd_inv){ .gran = VTD_GRAN_PASID, .did = old_did, .pasid = pasid });
 }
 
 static void edit_fs(void)
@@ -141,15 +143,19 @@ static void edit_fs(void)
 
 		if (!(get(pde) & FS_PS))
 			tables[key] = get(pde);
-		put(pde, get(pde) & FS_PS ? tables[key] :
-			 ALIGN_DOWN(out, 2 * MiB) | (out ? 7 - 2 * rnd(2) : 0) | FS_PS);
+		put(pde, get(pde) & FS_PS
+			     ? tables[key]
+			     : ALIGN_DOWN(out, 2 * MiB) | (out ? 7 - 2 * rnd(2) : 0) | FS_PS);
 	} else if (!(get(pde) & FS_PS)) {
 		put((get(pde) & GENMASK(51, 12)) + ((addr >> 12) & 511) * 8,
 		    out | (out ? 7 - 2 * rnd(2) : 0));
 	}
 	for (u32 pasid = 0; pasid < N_PASIDS; pasid++)
-		inv_piotlb((struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = dids[0], .pasid = pasid,
-					     .addr = addr, .am = level == 2 ? 9 : 0 });
+		inv_piotlb((struct vtd_inv){ .gran = VTD_GRAN_PAGE,
+					     .did = dids[0],
+					     .pasid = pasid,
+					     .addr = addr,
+					     .am = level == 2 ? 9 : 0 });
 }
 
 static void edit_ss(void)
@@ -178,8 +184,8 @@ static void edit_context(void)
 		if (old & 1) {
 			for (u32 pasid = 0; pasid < N_PASIDS; pasid++)
 				for (u16 did = 1; did <= 7; did++) {
-					inv_pasid((struct vtd_inv){ .gran = VTD_GRAN_PASID,
-								    .did = did, .pasid = pasid });
+					inv_pasid((struct vtd_inv){
+					    .gran = VTD_GRAN_PASID, .did = did, .pasid = pasid });
 					inv_iotlb((struct vtd_inv){ .gran = VTD_GRAN_DOMAIN,
 								    .did = did });
 				}
@@ -198,14 +204,14 @@ static void edit_context(void)
 static void build_trees(void)
 {
 	for (int i = 0; i < 8; i++) {
-		static const u64 outs[8] = { 0x2000000, 0x2001000, 0x2200000, 0x23ff000, 0x2400000,
-					     0x2600000, 0x2601000, 0x2800000 };
+		static const u64 outs[8] = { 0x2000000, 0x2001000, 0x2200000, 0x23ff000,
+					     0x2400000, 0x2600000, 0x2601000, 0x2800000 };
 
 		out_page[i] = outs[i];
 	}
 	for (int i = 0; i < 4; i++) {
-		static const u64 pages[N_PAGES] = { 0x1000, 0x2000, 0x200000, 0x3ff000, 0x40000000,
-						    0x7fe00000 };
+		static const u64 pages[N_PAGES] = { 0x1000,   0x2000,	  0x200000,
+						    0x3ff000, 0x40000000, 0x7fe00000 };
 
 		fs_tree[i] = page_new();
 		ss_tree[i] = page_new();
@@ -261,10 +267,12 @@ static void test_edits(void)
 		can = dma(sid, pasid, addr, access);
 		good += can;
 		if (!fresh_is(sid, pasid, addr, access, can, out_gpa) && !bad++)
-			printf("# run %u: sid=%x pasid=%x addr=%llx access=%u: %d %llx reason %02xh\n",
-			       i, sid, pasid, addr, access, can, out_gpa, last_fault.reason);
+			printf(
+			    "# run %u: sid=%x pasid=%x addr=%llx access=%u: %d %llx reason %02xh\n",
+			    i, sid, pasid, addr, access, can, out_gpa, last_fault.reason);
 	}
-	eq(bad, 0, "after each edit and its invalidations, %u cached translations are fresh ones", runs);
+	eq(bad, 0, "after each edit and its invalidations, %u cached translations are fresh ones",
+	   runs);
 	ok(good > runs / 3 && vtd.stats.iotlb_hit > runs / 8, "%u translated, %llu hits", good,
 	   vtd.stats.iotlb_hit);
 }
@@ -291,10 +299,10 @@ static void test_legacy_edits(void)
 			if (rnd(6) == 0)
 				put(ctx, 0);
 			if (old & 1) {
-				inv_context((struct vtd_inv){ .gran = VTD_GRAN_DEVICE, .sid = sid,
-							      .did = old_did });
-				inv_iotlb((struct vtd_inv){ .gran = VTD_GRAN_DOMAIN,
-							    .did = old_did });
+				inv_context((struct vtd_inv){
+				    .gran = VTD_GRAN_DEVICE, .sid = sid, .did = old_did });
+				inv_iotlb(
+				    (struct vtd_inv){ .gran = VTD_GRAN_DOMAIN, .did = old_did });
 			}
 		} else if (what < 4) {
 			edit_ss();

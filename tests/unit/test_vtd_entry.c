@@ -3,8 +3,8 @@
 
 #include "vtd_guest.h"
 
-#define SID   0x0010 /* 00:02.0 */
-#define SIDUP 0x0090 /* 00:12.0: the upper half of a scalable-mode root entry */
+#define SID	     0x0010 /* 00:02.0 */
+#define SIDUP	     0x0090 /* 00:12.0: the upper half of a scalable-mode root entry */
 #define RAM_END_PAGE (GUEST_RAM + 4 * KiB)
 
 static struct vtd vtd;
@@ -136,8 +136,10 @@ static const struct test sm_tests[] = {
 	{ "PGTT=2, AW=0", PE_, 0, 7 << 6, 2 << 6, NONE, 0x5b, false },
 	{ "PGTT=2, AW=2", PE_, 0, 7 << 6, 2 << 6 | 2 << 2, NONE, 0, false },
 	{ "PGTT=2, AW=3", PE_, 0, 7 << 6, 2 << 6 | 3 << 2, NONE, 0x5b, false },
-	{ "PGTT=2, SSPTPTR above HAW", PE_, 0, 7 << 6, 2 << 6 | 2 << 2 | BIT(46), NONE, 0x5a, false },
-	{ "PGTT=2, SSADE without SSADS", PE_, 0, 7 << 6, 2 << 6 | 2 << 2 | BIT(9), NONE, 0x5a, false },
+	{ "PGTT=2, SSPTPTR above HAW", PE_, 0, 7 << 6, 2 << 6 | 2 << 2 | BIT(46), NONE, 0x5a,
+	  false },
+	{ "PGTT=2, SSADE without SSADS", PE_, 0, 7 << 6, 2 << 6 | 2 << 2 | BIT(9), NONE, 0x5a,
+	  false },
 	{ "PGTT=3, AW=2", PE_, 0, 7 << 6, 3 << 6 | 2 << 2, NONE, 0, false },
 	{ "PGTT=3, AW=1, FSPTPTR within", PE_, 0, 7 << 6, 3 << 6 | 1 << 2, NONE, 0, false },
 };
@@ -210,7 +212,8 @@ static void test_decode(void)
 	legacy_good();
 	vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault);
 	ok(ctx.legacy && ctx.pgtt == VTD_PGTT_SS && ctx.did == 9 && ctx.ssptr == 0x100000 &&
-	   ctx.ss_levels == 4 && ctx.pasid == 0 && !ctx.fpd, "legacy entry decodes");
+	       ctx.ss_levels == 4 && ctx.pasid == 0 && !ctx.fpd,
+	   "legacy entry decodes");
 	legacy_set(&vtd, SID, 2 << 2 | 1 | 2, 3 << 8);
 	vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault);
 	ok(ctx.legacy && ctx.pgtt == VTD_PGTT_PT && ctx.did == 3 && ctx.fpd,
@@ -223,8 +226,8 @@ static void test_decode(void)
 	vtd.ecap |= ECAP_SSADS;
 	eq(vtd_entry__lookup(&vtd, SID, 7, &ctx, &fault), 0, "nested entry is accepted");
 	ok(!ctx.legacy && ctx.pgtt == VTD_PGTT_NESTED && ctx.did == 77 && ctx.pasid == 7 &&
-	   ctx.fsptr == 0x500000 && ctx.fs_levels == 5 && ctx.sre && ctx.wpe && ctx.eafe &&
-	   ctx.pwsnp && ctx.ssptr == 0x400000 && ctx.ss_levels == 3 && ctx.ssade,
+	       ctx.fsptr == 0x500000 && ctx.fs_levels == 5 && ctx.sre && ctx.wpe && ctx.eafe &&
+	       ctx.pwsnp && ctx.ssptr == 0x400000 && ctx.ss_levels == 3 && ctx.ssade,
 	   "nested entry decodes");
 	eq(ctx.raw[1], 77 | PE_PWSNP, "the entry as read is kept");
 	pasid_set(&vtd, SID, 7, PE(3) | 1 << 2 | 0x400000, 77, BIT(39));
@@ -265,7 +268,8 @@ static void test_decode(void)
 
 	vtd.ecap |= ECAP_ADMS;
 	vtd.root |= 3 << 10;
-	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x33, "abort-dma mode");
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x33,
+	   "abort-dma mode");
 
 	sm_good();
 	vtd.cap &= ~CAP_FS5LP;
@@ -274,7 +278,8 @@ static void test_decode(void)
 	   "FSPM=1 without FS5LP");
 	vtd.ecap &= ~ECAP_PT;
 	put(pasid_gpa(&vtd, SID, 0), PE(4));
-	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x5b, "PGTT=4 without PT");
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x5b,
+	   "PGTT=4 without PT");
 }
 
 static void test_scan(void)
@@ -285,7 +290,7 @@ static void test_scan(void)
 	pasid_set(&vtd, SID, 63, PE(1), 1, 0);
 	pasid_set(&vtd, SID, 64, PE(1), 1, 0);
 	pasid_set(&vtd, SID, 8191, 1, 1, 0); /* present, invalid */
-	pasid_set(&vtd, SID, 300, 2, 1, 0); /* FPD only */
+	pasid_set(&vtd, SID, 300, 2, 1, 0);  /* FPD only */
 	put(dir_gpa(&vtd, SID, 640), RAM_END_PAGE | 1);
 	put(dir_gpa(&vtd, SID, 704), BIT(4) | 1);
 	for (; vtd_entry__next_pasid(&vtd, SID, &p, BIT(20)); p++) {

@@ -34,12 +34,12 @@ static u8 walk(const struct vtd_ctx *ctx, u64 addr, u8 access)
 	return fault.reason;
 }
 
-#define walks(ctx, addr, access, want, ...)                                          \
-	do {                                                                         \
-		u8 walks_got = walk(ctx, addr, access);                              \
-		ok(walks_got == (want), __VA_ARGS__);                                \
-		if (walks_got != (want))                                             \
-			printf("# reason %02xh, want %02xh\n", walks_got, (u8)(want)); \
+#define walks(ctx, addr, access, want, ...)                                                        \
+	do {                                                                                       \
+		u8 walks_got = walk(ctx, addr, access);                                            \
+		ok(walks_got == (want), __VA_ARGS__);                                              \
+		if (walks_got != (want))                                                           \
+			printf("# reason %02xh, want %02xh\n", walks_got, (u8)(want));             \
 	} while (0)
 
 static bool leaf_is(u64 gpa, u8 shift, u8 perm)
@@ -55,14 +55,18 @@ static void fresh(void)
 
 static struct vtd_ctx fs_ctx(unsigned int levels)
 {
-	return (struct vtd_ctx){ .pgtt = VTD_PGTT_FS, .fsptr = page_new(), .fs_levels = levels,
-				 .pwsnp = true };
+	return (struct vtd_ctx){
+		.pgtt = VTD_PGTT_FS, .fsptr = page_new(), .fs_levels = levels, .pwsnp = true
+	};
 }
 
 static struct vtd_ctx ss_ctx(unsigned int levels, bool legacy)
 {
-	return (struct vtd_ctx){ .pgtt = VTD_PGTT_SS, .ssptr = page_new(), .ss_levels = levels,
-				 .pwsnp = true, .legacy = legacy };
+	return (struct vtd_ctx){ .pgtt = VTD_PGTT_SS,
+				 .ssptr = page_new(),
+				 .ss_levels = levels,
+				 .pwsnp = true,
+				 .legacy = legacy };
 }
 
 static void test_fs(void)
@@ -205,7 +209,8 @@ static void test_ss(bool legacy)
 		walks(&ctx, max - 1, RW, 0, "%s: last page of %u levels", mode, levels);
 		ok(leaf_is(0x7000, 12, RW), "%s: %u levels", mode, levels);
 		walks(&ctx, max, R, legacy ? 0x4 : 0x84, "%s: beyond %u levels", mode, levels);
-		walks(&ctx, ~0ULL, R, legacy ? 0x4 : 0x84, "%s: far beyond %u levels", mode, levels);
+		walks(&ctx, ~0ULL, R, legacy ? 0x4 : 0x84, "%s: far beyond %u levels", mode,
+		      levels);
 	}
 	ctx = ss_ctx(5, legacy);
 	table_map(ctx.ssptr, 5, BIT(56), 1, 0x7000 | 3, 3);

@@ -339,9 +339,11 @@ static void test_random(void)
 		good += !got;
 		reasons[got]++;
 		if (!same && !bad++)
-			printf("# run %u: pgtt=%u addr=%llx access=%u: %02xh %llx/%u/%u, want %02xh "
-			       "%llx/%u/%u\n", i, ctx.pgtt, addr, access, got, leaf.gpa, leaf.shift,
-			       leaf.perm, m.reason, m.page, m.shift, m.perm);
+			printf(
+			    "# run %u: pgtt=%u addr=%llx access=%u: %02xh %llx/%u/%u, want %02xh "
+			    "%llx/%u/%u\n",
+			    i, ctx.pgtt, addr, access, got, leaf.gpa, leaf.shift, leaf.perm,
+			    m.reason, m.page, m.shift, m.perm);
 	}
 	eq(bad, 0, "%u random walks agree with the model, in memory too", runs);
 	ok(good > runs / 10, "of these, %u translate", good);
@@ -349,8 +351,9 @@ static void test_random(void)
 		if (reasons[i])
 			printf("# %02xh: %u\n", i, reasons[i]);
 	ok(reasons[0x71] && reasons[0x72] && reasons[0x74] && reasons[0x76] && reasons[0x77] &&
-	   reasons[0x79] && reasons[0x7a] && reasons[0x80] && reasons[0x81] && reasons[0x84] &&
-	   reasons[0x85] && reasons[0x86], "and the faults are of all kinds");
+	       reasons[0x79] && reasons[0x7a] && reasons[0x80] && reasons[0x81] && reasons[0x84] &&
+	       reasons[0x85] && reasons[0x86],
+	   "and the faults are of all kinds");
 }
 
 int main(void)

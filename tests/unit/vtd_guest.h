@@ -83,9 +83,21 @@ static u64 page_new(void)
 /* --- The unit --- */
 
 static const struct vtd_config config_all = {
-	.aw = 48, .scalable = true, .fs = true, .ss = true, .nest = true, .pt = true, .fl5 = true,
-	.fs1gp = true, .srs = true, .eafs = true, .smpwc = true, .ir = true, .eim = true,
-	.sc = true, .pasid_bits = 20,
+	.aw = 48,
+	.scalable = true,
+	.fs = true,
+	.ss = true,
+	.nest = true,
+	.pt = true,
+	.fl5 = true,
+	.fs1gp = true,
+	.srs = true,
+	.eafs = true,
+	.smpwc = true,
+	.ir = true,
+	.eim = true,
+	.sc = true,
+	.pasid_bits = 20,
 };
 
 static void guest_reset(void)
@@ -172,9 +184,9 @@ static __attribute__((unused)) void pasid_set(const struct vtd *vtd, u16 sid, u3
 	put(pte, v0);
 }
 
-#define PE(pgtt)  (1 | (u64)(pgtt) << 6)
-#define PE_AW48	  (2 << 2)
-#define PE_PWSNP  BIT(23)
+#define PE(pgtt) (1 | (u64)(pgtt) << 6)
+#define PE_AW48	 (2 << 2)
+#define PE_PWSNP BIT(23)
 
 /* Map @addr to @out at @level in a table tree of @levels; @flags also for the tables on the way. */
 static __attribute__((unused)) u64 table_map(u64 table, unsigned int levels, u64 addr,

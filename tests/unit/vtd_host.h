@@ -16,8 +16,8 @@
 #include "iommu/cache.c"
 #include "iommu/inv.c"
 
-#define SID  0x18
-#define SID2 0x20
+#define SID    0x18
+#define SID2   0x20
 #define PARENT 90
 
 static struct vtd vtd;
@@ -31,7 +31,7 @@ static struct {
 	char log[8192];
 	int fail_alloc, fail_attach, fail_detach, fail_free; /* errno of the next @times calls */
 	unsigned int times;
-	u32 inv_limit;	  /* ranges done before inv_error; ~0: all */
+	u32 inv_limit; /* ranges done before inv_error; ~0: all */
 	int inv_error;
 	bool inv_all_fail; /* a flush of everything fails too */
 	u32 next;
@@ -177,18 +177,25 @@ static int fake_invalidate(void *dev, u32 hwpt, const struct host_inv *inv, u32 
 }
 
 static const struct host_iommu_ops fake_ops = {
-	.alloc = fake_alloc, .free = fake_free, .attach = fake_attach, .detach = fake_detach,
+	.alloc = fake_alloc,
+	.free = fake_free,
+	.attach = fake_attach,
+	.detach = fake_detach,
 	.invalidate = fake_invalidate,
 };
 
 static struct host_device fake_device(void *dev)
 {
 	return (struct host_device){
-		.ops = &fake_ops, .dev = dev, .name = "0000:00:03.0", .parent = PARENT,
-		.info = { .vtd = true, .max_pasid_log2 = 16,
+		.ops = &fake_ops,
+		.dev = dev,
+		.name = "0000:00:03.0",
+		.parent = PARENT,
+		.info = { .vtd = true,
+			  .max_pasid_log2 = 16,
 			  .cap = BIT(56) | BIT(60) | 47ULL << 16,
-			  .ecap = BIT(6) | BIT(26) | BIT(31) | BIT(34) | BIT(40) | BIT(43) | BIT(46) |
-				  BIT(47) | BIT(48) | 19ULL << 35 },
+			  .ecap = BIT(6) | BIT(26) | BIT(31) | BIT(34) | BIT(40) | BIT(43) |
+				  BIT(46) | BIT(47) | BIT(48) | 19ULL << 35 },
 	};
 }
 
@@ -215,8 +222,19 @@ static __attribute__((unused)) bool log_is(const char *want)
 /* --- The guest --- */
 
 static const struct vtd_config config_nested = {
-	.aw = 48, .scalable = true, .fs = true, .pt = true, .fl5 = true, .fs1gp = true, .srs = true,
-	.eafs = true, .smpwc = true, .ir = true, .eim = true, .cm = true, .pasid_bits = 20,
+	.aw = 48,
+	.scalable = true,
+	.fs = true,
+	.pt = true,
+	.fl5 = true,
+	.fs1gp = true,
+	.srs = true,
+	.eafs = true,
+	.smpwc = true,
+	.ir = true,
+	.eim = true,
+	.cm = true,
+	.pasid_bits = 20,
 	.assigned = true,
 };
 
@@ -255,8 +273,8 @@ static __attribute__((unused)) void te(bool on)
 
 static __attribute__((unused)) void pc(u16 did, u32 pasid)
 {
-	vtd_inv__pasid_cache(&vtd, &(struct vtd_inv){ .gran = VTD_GRAN_PASID, .did = did,
-						      .pasid = pasid });
+	vtd_inv__pasid_cache(
+	    &vtd, &(struct vtd_inv){ .gran = VTD_GRAN_PASID, .did = did, .pasid = pasid });
 }
 
 static __attribute__((unused)) void pc_domain(u16 did)
@@ -276,8 +294,12 @@ static __attribute__((unused)) void cc(u16 sid)
 
 static __attribute__((unused)) void piotlb(u16 did, u32 pasid, u64 addr, u8 am, bool ih)
 {
-	vtd_inv__piotlb(&vtd, &(struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = did, .pasid = pasid,
-						 .addr = addr, .am = am, .ih = ih });
+	vtd_inv__piotlb(&vtd, &(struct vtd_inv){ .gran = VTD_GRAN_PAGE,
+						 .did = did,
+						 .pasid = pasid,
+						 .addr = addr,
+						 .am = am,
+						 .ih = ih });
 }
 
 static __attribute__((unused)) void wait(void)

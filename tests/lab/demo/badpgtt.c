@@ -12,14 +12,14 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define REGS	   0xfed90000
-#define PAGE	   4096
-#define ADDR(x)	   ((x) & 0xffffffffff000ull)
-#define GCMD	   0x18
-#define GSTS	   0x1c
-#define RTADDR	   0x20
-#define ONE_SHOT   0x69000000u /* the GSTS bits that a GCMD write must not repeat */
-#define SRTP	   (1u << 30)
+#define REGS	 0xfed90000
+#define PAGE	 4096
+#define ADDR(x)	 ((x)&0xffffffffff000ull)
+#define GCMD	 0x18
+#define GSTS	 0x1c
+#define RTADDR	 0x20
+#define ONE_SHOT 0x69000000u /* the GSTS bits that a GCMD write must not repeat */
+#define SRTP	 (1u << 30)
 
 static int mem;
 
@@ -61,8 +61,8 @@ int main(int argc, char **argv)
 	uint64_t rid_pasid = read64(ctx + 8) & 0xfffff;
 	uint64_t table = ADDR(read64(ADDR(read64(ctx)) + (rid_pasid >> 6) * 8));
 	uint64_t entry = table + (rid_pasid & 63) * 64;
-	volatile uint64_t *e = (volatile uint64_t *)(map(entry & ~(PAGE - 1ull)) +
-						     (entry & (PAGE - 1)));
+	volatile uint64_t *e =
+	    (volatile uint64_t *)(map(entry & ~(PAGE - 1ull)) + (entry & (PAGE - 1)));
 
 	printf("badpgtt: entry %#llx was %#llx\n", (unsigned long long)entry,
 	       (unsigned long long)*e);
