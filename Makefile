@@ -4,6 +4,7 @@
 # make check      unit tests, then the lab cases (docs/testing.md)
 # make unit       unit tests alone, under ASan and UBSan
 # make guest      freestanding guests alone
+# make fuzz       fuzzers, FUZZ_SECONDS=60 each
 # make demo       the main job, three kernels deep
 # make install    to PREFIX, below DESTDIR
 # V=1 shows commands; CC=clang, SAN=1 (sanitizers), O=dir as usual.
@@ -99,3 +100,22 @@ guest: $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm
 	$(Q)LKVM=$(O)/lkvm tests/guest/run $(O)/guest
 
 .PHONY: guest
+
+# Fuzzers (docs/testing.md): FUZZ_SECONDS each.
+FUZZERS	:= $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
+FUZZ_CC	?= clang
+FUZZ_SECONDS ?= 60
+
+$(O)/fuzz/%: tests/fuzz/%.c
+	@mkdir -p $(@D)
+	@echo "  FUZZ    $<"
+	$(Q)$(FUZZ_CC) -O1 -g $(BASE) -Wno-unused-function -Wno-unused-variable \
+		-fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o $@ $<
+
+-include $(FUZZERS:%=$(O)/fuzz/%.d)
+
+fuzz:
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_CC=$(FUZZ_CC) MAKE='$(MAKE)' tests/fuzz/run $(O) $(FUZZERS)
+
+.PHONY: fuzz
