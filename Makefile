@@ -3,6 +3,7 @@
 # make            the lkvm binary
 # make check      unit tests, then the lab cases (docs/testing.md)
 # make unit       unit tests alone, under ASan and UBSan
+# make lint       cppcheck
 # make guest      freestanding guests alone
 # make fuzz       fuzzers, FUZZ_SECONDS=60 each
 # make demo       the main job, three kernels deep
@@ -73,10 +74,15 @@ install: lkvm
 	install -D -m 644 docs/lkvm.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lkvm
 
+# Static analysis; any finding fails.
+lint:
+	$(Q)cppcheck -q --error-exitcode=1 --enable=warning,portability --inline-suppr \
+		--suppress=missingIncludeSystem --std=c11 -D__x86_64__ -Iinclude -I. lkvm.c $(ROOMS)
+
 clean:
 	rm -rf $(O) lkvm
 
-.PHONY: unit deps check demo install clean
+.PHONY: lint unit deps check demo install clean
 .DELETE_ON_ERROR:
 
 # Freestanding guests (docs/testdev.md): builds and runs them.

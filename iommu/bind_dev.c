@@ -166,7 +166,7 @@ static void print(const struct vtd_bind *dev, const struct binding *b, FILE *out
 		"binding %s host=%s pasid=%s state=%s hwpt=%u did=%u pgtt=%s fsptr=0x%llx "
 		"attaches=%llu replaces=%llu invalidations=%llu\n",
 		bind__bdf(dev->sid), dev->host.name, bind__pasid(b->pasid), states[b->state], hwpt,
-		b->valid ? b->ctx.did : 0, pgtt_name(b), b->valid ? b->ctx.fsptr : 0ULL,
+		b->valid ? b->ctx.did : 0u, pgtt_name(b), b->valid ? b->ctx.fsptr : 0ULL,
 		b->attaches, b->replaces, b->invalidations);
 }
 

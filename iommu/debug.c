@@ -172,7 +172,7 @@ static void dump__registers(struct dump *d)
 	fprintf(d->out, "irta: 0x%llx entries=%u %s\n", vtd->irta & GENMASK(63, 12),
 		2u << FIELD(vtd->irta, 3, 0), vtd->irta & VTD_IRTA_EIME ? "x2apic" : "xapic");
 	fprintf(d->out, "queue: base=0x%llx bytes=%llu width=%u", vtd->iqa & GENMASK(63, 12),
-		4096ULL << FIELD(vtd->iqa, 2, 0), vtd->iqa & VTD_IQA_DW ? 256 : 128);
+		4096ULL << FIELD(vtd->iqa, 2, 0), vtd->iqa & VTD_IQA_DW ? 256u : 128u);
 	fprintf(d->out, " head=0x%llx tail=0x%llx error=%llu\n", vtd->iqh, vtd->iqt,
 		vtd->fsts & VTD_FSTS_IQE ? vtd->iqercd : 0);
 }

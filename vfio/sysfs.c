@@ -32,7 +32,7 @@ static const char *hex_field(const char *s, int min, int max, char end, unsigned
 
 int sysfs__parse_addr(const char *s, char out[VFIO_ADDR_LEN])
 {
-	unsigned long dom = 0, bus, dev, fn;
+	unsigned long dom = 0, bus = 0, dev = 0, fn = 0;
 	const char *p;
 
 	/* Segments of VMD and the like have five digits. */
