@@ -160,7 +160,7 @@ static void put_stat(unsigned int i, u16 tag, u64 val)
 static void test_stats(void)
 {
 	drive(&balloon.dev, QUEUE_STATS, balloon_ops.features);
-	ok(strstr(ask("stat", ""), "nothing yet"), "no statistics yet");
+	ok(strstr(ask("balloon-stat", ""), "nothing yet"), "no statistics yet");
 	put_stat(0, VIRTIO_BALLOON_S_MEMFREE, 12345678);
 	put_stat(1, VIRTIO_BALLOON_S_MEMTOT, 99999999);
 	put_stat(2, VIRTIO_BALLOON_S_NR, 1);
@@ -169,14 +169,14 @@ static void test_stats(void)
 	drv_add(0);
 	ring();
 	eq(drv_used_idx(), 0, "the buffer is kept");
-	ok(strstr(ask("stat", ""), "free-memory 12345678\ntotal-memory 99999999\n"), "are told");
+	ok(strstr(ask("balloon-stat", ""), "free-memory 12345678\ntotal-memory 99999999\n"), "are told");
 	ok(drv_used_idx() == 1 && fired[3] == 1, "and fresh ones asked for");
-	ok(strstr(ask("stat", ""), "free-memory 12345678"), "the old ones stay until then");
+	ok(strstr(ask("balloon-stat", ""), "free-memory 12345678"), "the old ones stay until then");
 	eq(drv_used_idx(), 1, "asked for once");
 	put_stat(0, VIRTIO_BALLOON_S_MEMFREE, 777);
 	drv_add(0);
 	ring();
-	ok(strstr(ask("stat", ""), "free-memory 777\n"), "fresh ones");
+	ok(strstr(ask("balloon-stat", ""), "free-memory 777\n"), "fresh ones");
 	for (u16 i = 1; i < 5; i++) {
 		drv_desc(i, DRV_DATA, i * 1000, 0, 0);
 		drv_add(i);
@@ -186,7 +186,7 @@ static void test_stats(void)
 	ring();
 	ok(drv_used_idx() == 6 && balloon.holding && !broken_dev(), "a driver with many out");
 	put(20, 1, 0);
-	ok(!balloon.holding && strstr(ask("stat", ""), "nothing yet"), "a reset forgets them");
+	ok(!balloon.holding && strstr(ask("balloon-stat", ""), "nothing yet"), "a reset forgets them");
 }
 
 static void test_target(void)
