@@ -74,6 +74,10 @@ install: lkvm
 	install -D -m 644 docs/lkvm.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lkvm
 
+# Measurements against QEMU, in the lab (docs/performance.md).
+bench: lkvm
+	$(Q)tests/bench/run
+
 # Static analysis; any finding fails.
 lint:
 	$(Q)cppcheck -q --error-exitcode=1 --enable=warning,portability --inline-suppr \
@@ -82,7 +86,7 @@ lint:
 clean:
 	rm -rf $(O) lkvm
 
-.PHONY: lint unit deps check demo install clean
+.PHONY: bench lint unit deps check demo install clean
 .DELETE_ON_ERROR:
 
 # Freestanding guests (docs/testdev.md): builds and runs them.

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# For the benches that run in the lab's host.
+
+# As bare as lkvm is: no default devices, no graphics.  A program, so that timeout can run it.
+cat >/tmp/q35 <<'END'
+#!/bin/sh
+exec /qemu/lib/ld.so --argv0 qemu-system-x86_64 --library-path /qemu/lib /qemu/bin/qemu-system-x86_64 \
+	-L /qemu/share -accel kvm -cpu host -M q35 -nodefaults -no-user-config -no-reboot \
+	-display none -serial stdio "$@"
+END
+chmod +x /tmp/q35
+
+# Busybox's date has no fractions of a second; this has hundredths.
+uptime_ms() {
+	awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime
+}
+
+# timed CMD [ARG]...: sets MS to how long it took, STATUS to how it ended; its output goes to /tmp/out.
+timed() {
+	start=$(uptime_ms)
+	timeout 120 "$@" </dev/null >/tmp/out 2>&1
+	STATUS=$?
+	MS=$(($(uptime_ms) - start))
+}
+
+# median FILE: of its lines, each one number.
+median() {
+	sort -n "$1" | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'
+}
+
+# ratio A B
+ratio() {
+	awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f\n", a / b; else print "none" }'
+}
