@@ -24,7 +24,7 @@ guest()
 {
 	initrd=$1 params=$2
 	shift 2
-	timeout 300 lkvm run -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
+	timeout 90 lkvm run -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
 		-p "console=ttyS0 panic=-1 $params" -m 512 "$@" < /dev/null > /tmp/out 2>&1
 }
 
