@@ -20,34 +20,7 @@
 #include "x86/boot_pvh.c"
 #include "x86/mem.c"
 
-static char last_err[512];
-static unsigned int errs;
-
-void pr_err(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(last_err, sizeof(last_err), fmt, ap);
-	va_end(ap);
-	errs++;
-}
-
-void module__register(struct module *m)
-{
-}
-
-static char kernel[64], initrd[64];
-
-static void put(const char *path, const void *data, size_t len)
-{
-	FILE *f = fopen(path, "w");
-
-	if (!f || fwrite(data, 1, len, f) != len || fclose(f)) {
-		perror(path);
-		exit(1);
-	}
-}
+#include "boot_fake.h"
 
 /* Boot @len bytes of @image in @ram bytes; the VM's memory is the caller's to free. */
 static int boot(struct vm *vm, const void *image, size_t len, u64 ram)

@@ -17,34 +17,7 @@
 #include "x86/boot_pvh.c"
 #include "x86/mem.c"
 
-static char last_err[8192];
-static unsigned int errs;
-
-void pr_err(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(last_err, sizeof(last_err), fmt, ap);
-	va_end(ap);
-	errs++;
-}
-
-void module__register(struct module *m)
-{
-}
-
-static char kernel[64], initrd[64];
-
-static void put(const char *path, const void *data, size_t len)
-{
-	FILE *f = fopen(path, "w");
-
-	if (!f || fwrite(data, 1, len, f) != len || fclose(f)) {
-		perror(path);
-		exit(1);
-	}
-}
+#include "boot_fake.h"
 
 static struct image {
 	Elf32_Ehdr eh;
