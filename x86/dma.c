@@ -94,3 +94,40 @@ int dma__write(struct dma_as *as, u64 addr, const void *buf, u64 len)
 {
 	return dma_copy(as, addr, (char *)buf, len, true);
 }
+
+void dma__listen(struct dma_as *as, struct dma_listener *l)
+{
+	l->sid = as->sid;
+	if (as->ops)
+		as->ops->listen(as->iommu, l);
+}
+
+void dma__unlisten(struct dma_as *as, struct dma_listener *l)
+{
+	if (as->ops)
+		as->ops->unlisten(as->iommu, l);
+}
+
+int dma__ats(struct dma_as *as, u32 pasid, u64 addr, u8 access, struct dma_ats *ats)
+{
+	struct dma_req req = { .addr = addr, .pasid = pasid, .sid = as->sid, .access = access };
+
+	if (!as->ops)
+		return -EOPNOTSUPP;
+	return as->ops->ats(as->iommu, &req, ats);
+}
+
+void dma__page_request(struct dma_as *as, u32 pasid, u64 addr, u8 access, u16 prgi, bool last)
+{
+	struct dma_page_req req = {
+		.addr = addr,
+		.pasid = pasid,
+		.sid = as->sid,
+		.prgi = prgi,
+		.access = access,
+		.last = last,
+	};
+
+	if (as->ops)
+		as->ops->page_request(as->iommu, &req);
+}

@@ -24,6 +24,8 @@ enum dma_access {
 	DMA_WRITE = 2,
 	DMA_EXEC = 4, /* requests with PASID only */
 	DMA_PRIV = 8, /* the same */
+	/* The address is a translation completion's (PCIe 10.2.1 AT=10): a device-TLB's user. */
+	DMA_TRANSLATED = 16,
 };
 
 struct dma_req {
@@ -33,6 +35,30 @@ struct dma_req {
 	u8 access; /* DMA_* */
 };
 
+/* What a translation request is answered with (PCIe 10.2.3). */
+struct dma_ats {
+	u64 gpa;     /* of the page's first byte, for requests with DMA_TRANSLATED */
+	u64 size;    /* of the page: a power of two, 4 KiB or more */
+	u8 perm;     /* DMA_READ | DMA_WRITE | DMA_EXEC, those granted; 0: no translation now */
+	bool global; /* the same for all PASIDs of the function */
+	bool untranslated; /* only untranslated requests may use the address (U) */
+};
+
+/* A page request (PCIe 10.4). */
+struct dma_page_req {
+	u64 addr;  /* of the page, 4 KiB aligned */
+	u32 pasid; /* or DMA_NO_PASID */
+	u16 sid;
+	u16 prgi;  /* page request group index, 9 bits */
+	u8 access; /* DMA_*; neither DMA_READ nor DMA_WRITE: a stop marker */
+	bool last; /* of its group: wants a response */
+};
+
+/* Response codes of a page request group (PCIe 10.4.2.1). */
+enum dma_page_resp { DMA_PAGE_OK = 0, DMA_PAGE_INVALID = 1, DMA_PAGE_FAILED = 15 };
+
+struct dma_listener;
+
 struct dma_ops {
 	/*
 	 * Translate: *@gpa is where req->addr is, *@len (>= 1) how many bytes from there are
@@ -40,6 +66,20 @@ struct dma_ops {
 	 * recorded the fault.
 	 */
 	int (*translate)(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len);
+	/*
+	 * A translation request of a function with ATS.  0: answered by @ats, perhaps with no
+	 * permission at all, which is no fault.  -EFAULT: refused (Unsupported Request), and the
+	 * fault recorded.
+	 */
+	int (*ats)(void *iommu, const struct dma_req *req, struct dma_ats *ats);
+	/*
+	 * A page request.  The answer comes by dma_listener.page_response, perhaps before this
+	 * returns.
+	 */
+	void (*page_request)(void *iommu, const struct dma_page_req *req);
+	/* Start and stop telling @l. */
+	void (*listen)(void *iommu, struct dma_listener *l);
+	void (*unlisten)(void *iommu, struct dma_listener *l);
 };
 
 struct dma_as {
@@ -48,6 +88,36 @@ struct dma_as {
 	void *iommu;
 	u16 sid;
 };
+
+/*
+ * One that keeps translations beyond a call, and is told when they end: a device-TLB, or a vhost
+ * backend.  Filled by its owner, kept until dma__unlisten().  Nothing here may be called from
+ * within the callbacks but dma__map() and the like.
+ */
+struct dma_listener {
+	/*
+	 * Forget translations of [@addr, @addr + @len) with @pasid (DMA_NO_PASID: those of requests
+	 * without), @len of 0: of all addresses; @all: whatever their PASID.
+	 *
+	 * A device-TLB (@ats) hears what the guest asks of it (VT-d 6.5.2.5, 6.5.2.8), anything else
+	 * every invalidation that may concern it, as DMA_NO_PASID, coarser than needed.
+	 */
+	void (*invalidate)(struct dma_listener *l, u32 pasid, u64 addr, u64 len, bool all);
+	/* The answer to a page request group; NULL with no PRI. */
+	void (*page_response)(struct dma_listener *l, u32 pasid, u16 prgi, enum dma_page_resp code);
+	bool ats;
+	/* Set by dma__listen(): */
+	u16 sid;
+	struct dma_listener *next; /* the IOMMU's */
+};
+
+/* Tell @l about @as from now on.  Nothing happens without an IOMMU, where nothing ever ends. */
+void dma__listen(struct dma_as *as, struct dma_listener *l);
+void dma__unlisten(struct dma_as *as, struct dma_listener *l);
+
+/* As dma_ops.ats and .page_request; without an IOMMU -EOPNOTSUPP, and nothing. */
+int dma__ats(struct dma_as *as, u32 pasid, u64 addr, u8 access, struct dma_ats *ats);
+void dma__page_request(struct dma_as *as, u32 pasid, u64 addr, u8 access, u16 prgi, bool last);
 
 /*
  * The pieces of [@addr, @addr + @len) as pointers, in order.  Returns how many (>= 1, @len > 0),
