@@ -24,7 +24,8 @@ static const struct {
 } commands[] = {
 	{ "run", cmd_run, "boot a kernel (lkvm run --help lists the options)" },
 	{ "list", cmd_list, "list the running machines: [--json]" },
-	{ "stat", cmd_stat, "state and counters of a machine: [--name NAME] [--json]" },
+	{ "stat", cmd_stat,
+	  "state and counters of a machine, or of its vIOMMU: [--iommu] [--name NAME] [--json]" },
 	{ "pause", cmd_pause, "stop the vCPUs of a machine: [--name NAME]" },
 	{ "resume", cmd_resume, "let them go on: [--name NAME]" },
 	{ "stop", cmd_stop,

@@ -15,6 +15,7 @@
 /* Roots, so that tests can bring their own trees. */
 static const char *pci_root = "/sys/bus/pci/devices";
 static const char *dev_root = "/dev/vfio/devices";
+static const char *unit_root = "/sys/class/iommu";
 
 /* Exactly @min to @max hexadecimal digits, then @end; where the text goes on, or NULL. */
 static const char *hex_field(const char *s, int min, int max, char end, unsigned long *val)
@@ -140,13 +141,13 @@ int sysfs__cdev(const char *addr, char path[PATH_MAX])
 	return 0;
 }
 
-static bool read_hex(const char *addr, const char *file, u64 *val)
+static bool read_hex(const char *unit, const char *file, u64 *val)
 {
 	char path[PATH_MAX], text[32], *end;
 	FILE *f;
 	bool ok;
 
-	snprintf(path, sizeof(path), "%s/%s/iommu/intel-iommu/%s", pci_root, addr, file);
+	snprintf(path, sizeof(path), "%s/intel-iommu/%s", unit, file);
 	f = fopen(path, "re");
 	if (!f)
 		return false;
@@ -159,16 +160,46 @@ static bool read_hex(const char *addr, const char *file, u64 *val)
 	return !errno && end != text;
 }
 
-void sysfs__iommu_info(const char *addr, struct host_iommu_info *info)
+/* What the kernel shows of the unit whose directory is @unit. */
+static void unit_info(const char *unit, struct host_iommu_info *info)
 {
 	u64 cap, ecap;
 
 	*info = (struct host_iommu_info){ 0 };
-	if (!read_hex(addr, "cap", &cap) || !read_hex(addr, "ecap", &ecap))
+	if (!read_hex(unit, "cap", &cap) || !read_hex(unit, "ecap", &ecap))
 		return;
 	info->vtd = true;
 	info->cap = cap;
 	info->ecap = ecap;
+}
+
+void sysfs__iommu_info(const char *addr, struct host_iommu_info *info)
+{
+	char unit[PATH_MAX];
+
+	snprintf(unit, sizeof(unit), "%s/%s/iommu", pci_root, addr);
+	unit_info(unit, info);
+}
+
+void sysfs__for_each_unit(void (*fn)(const char *name, const struct host_iommu_info *info,
+				     void *arg),
+			  void *arg)
+{
+	struct host_iommu_info info;
+	struct dirent **list;
+	char unit[PATH_MAX];
+	int i, n;
+
+	n = scandir(unit_root, &list, NULL, alphasort);
+	for (i = 0; i < n; i++) {
+		snprintf(unit, sizeof(unit), "%s/%s", unit_root, list[i]->d_name);
+		unit_info(unit, &info);
+		if (info.vtd)
+			fn(list[i]->d_name, &info, arg);
+		free(list[i]);
+	}
+	if (n >= 0)
+		free(list);
 }
 
 void sysfs__for_each(void (*fn)(const char *addr, void *arg), void *arg)

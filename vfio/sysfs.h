@@ -31,6 +31,11 @@ int sysfs__cdev(const char *addr, char path[PATH_MAX]);
  */
 void sysfs__iommu_info(const char *addr, struct host_iommu_info *info);
 
+/* Calls @fn for every VT-d unit that the host's kernel uses, with its name there ("dmar0"). */
+void sysfs__for_each_unit(void (*fn)(const char *name, const struct host_iommu_info *info,
+				     void *arg),
+			  void *arg);
+
 /* Calls @fn for every PCI function that has a VFIO character device. */
 void sysfs__for_each(void (*fn)(const char *addr, void *arg), void *arg);
 

@@ -118,41 +118,6 @@ static int vfio_setup(struct vm *vm)
 	return err;
 }
 
-static void check_device(const char *addr, void *arg)
-{
-	struct host_iommu_info info;
-	const char *lacks;
-	char path[PATH_MAX];
-	unsigned int *n = arg;
-
-	(*n)++;
-	if (sysfs__cdev(addr, path))
-		return;
-	sysfs__iommu_info(addr, &info);
-	lacks = vtd__host_lacks(&info);
-	if (lacks)
-		printf("vfio: %s (%s): can be assigned; not with --viommu=vtd-nested: the host "
-		       "lacks %s\n",
-		       addr, path, lacks);
-	else
-		printf("vfio: %s (%s): can be assigned, and nested (--viommu=vtd-nested)\n", addr,
-		       path);
-}
-
-/* All of this is optional: a machine without any still runs guests. */
-static bool vfio_check(void)
-{
-	unsigned int n = 0;
-
-	if (try_iommufd())
-		return true;
-	printf("vfio: %s: usable\n", iommufd__path);
-	sysfs__for_each(check_device, &n);
-	if (!n)
-		printf("vfio: no PCI function is bound to vfio-pci; --vfio ADDR says how\n");
-	return true;
-}
-
 static const struct option_def vfio_options[] = {
 	{
 	    .name = "vfio",
@@ -170,6 +135,5 @@ static struct module vfio_module = {
 	.validate = vfio_validate,
 	.setup = vfio_setup,
 	.teardown = vfio_teardown,
-	.check = vfio_check,
 };
 LKVM_MODULE(vfio_module)

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "lkvm/check.h"
 #include "lkvm/module.h"
 #include "lkvm/vm.h"
 #include "virtio/net.h"
@@ -15,6 +15,7 @@
 
 static struct net *nets[NETS_MAX];
 static unsigned int nnets, nadded;
+static bool asked; /* the user has said something, be it none */
 
 /* XX:XX:XX:XX:XX:XX of one station. */
 static int parse_mac(struct net_options *opt, const char *value)
@@ -140,6 +141,7 @@ static int parse_network(const char *arg)
 	struct net_options opt;
 	int err = net_opt__parse(&opt, arg);
 
+	asked = true;
 	if (err || !opt.backend)
 		return err;
 	if (nnets == NETS_MAX) {
@@ -158,6 +160,10 @@ static int parse_network(const char *arg)
 
 static int validate(void)
 {
+	int ret = asked ? 0 : parse_network("user");
+
+	if (ret)
+		return ret;
 	for (unsigned int i = 0; i < nnets; i++) {
 		int err = net__open(nets[i]);
 
@@ -188,12 +194,13 @@ static int setup(struct vm *vm)
 	return 0;
 }
 
+/* None of it is needed. */
 static bool check(void)
 {
-	printf("network: tap: %s, vhost-net: %s, user: yes\n",
-	       access("/dev/net/tun", R_OK | W_OK) ? "no /dev/net/tun that can be opened" : "yes",
-	       access("/dev/vhost-net", R_OK | W_OK) ? "no" : "yes");
-	return true; /* nothing of it is needed */
+	printf("user network: yes\n");
+	check__node("tap", "/dev/net/tun", "tun", "-n tap");
+	check__node("vhost-net", "/dev/vhost-net", "vhost_net", "a fast -n tap");
+	return true;
 }
 
 static const struct option_def options[] = {
@@ -201,8 +208,9 @@ static const struct option_def options[] = {
 	    .name = "network",
 	    .letter = 'n',
 	    .arg = SYNTAX,
-	    .help = "a network; words: mac=MAC; user: hostfwd=tcp:HOSTPORT:GUESTPORT, "
-		    "loopback; tap: vhost, vhost=off",
+	    .help =
+		"a network (default user); words: mac=MAC; user: hostfwd=tcp:HOSTPORT:GUESTPORT, "
+		"loopback; tap: vhost, vhost=off",
 	    .parse = parse_network,
 	},
 	{ 0 },

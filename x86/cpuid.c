@@ -137,7 +137,7 @@ static void set_leaf(struct kvm_cpuid_entry2 *e, u32 id, unsigned int cpus, u32 
 		break;
 	case 0x80000008:
 		e->ecx &= ~(u32)(GENMASK(15, 12) | GENMASK(7, 0));
-		e->ecx |= bits << 12 | (cpus - 1);
+		e->ecx |= bits << 12 | MIN(cpus - 1, 255u);
 		break;
 	case 0x8000001e:
 		e->eax = id;

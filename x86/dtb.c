@@ -217,10 +217,10 @@ static int parse_dump(const char *arg)
 	return 0;
 }
 
-/* Enough for 255 CPUs and 256 functions, and a command line of any length. */
+/* Enough for 256 functions, a node for each CPU, and a command line of any length. */
 static u32 size_for(const struct vm *vm)
 {
-	return 256 * KiB + (vm->params ? strlen(vm->params) : 0);
+	return 256 * KiB + vm->cpus * 96 + (vm->params ? strlen(vm->params) : 0);
 }
 
 static int dtb_setup(struct vm *vm)

@@ -187,7 +187,8 @@ static const struct mem_region *ram_find(const struct guest_mem *mem, u64 gpa, u
 	for (unsigned int i = 0; i < mem->nram; i++) {
 		const struct mem_region *r = &mem->ram[i];
 
-		if (gpa >= r->gpa && gpa - r->gpa < r->size) {
+		/* Below it the difference is larger than any size. */
+		if (gpa - r->gpa < r->size) {
 			*room = r->size - (gpa - r->gpa);
 			return r;
 		}

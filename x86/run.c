@@ -24,14 +24,13 @@
 #define MEM_MIN	     (2 * MiB)
 #define MEM_MAX	     (1ULL << 50) /* what KVM takes is asked later; here only sums must not wrap */
 
+/* Zeroes are what the user has not said; run_validate() replaces them. */
 static struct vm vm = {
-	.ram_size = 512 * MiB,
-	.cpus = 1,
 	.kvm_fd = -1,
 	.vm_fd = -1,
 };
 static char default_name[32];
-static char *default_kernel; /* if the user names none */
+static char *default_kernel, *default_initrd; /* if the user names none */
 
 const char *run__name(void)
 {
@@ -64,12 +63,17 @@ static int parse_cpus(const char *arg)
 {
 	u64 n;
 
-	if (parse_uint(arg, 1, 255, &n) < 0) {
-		pr_err("--cpus %s: give a number from 1 to 255", arg);
+	if (parse_uint(arg, 1, CPUS_MAX, &n) < 0) {
+		pr_err("--cpus %s: give a number from 1 to %d", arg, CPUS_MAX);
 		return -EINVAL;
 	}
 	vm.cpus = (unsigned int)n;
 	return 0;
+}
+
+unsigned int run__cpus(void)
+{
+	return vm.cpus;
 }
 
 static int parse_mem(const char *arg)
@@ -131,21 +135,37 @@ static int check_file(const char *what, const char *path)
 	return ret;
 }
 
+/* A kernel that lkvm finds comes with its initrd; to one that is named nothing is added. */
+static int find_kernel(void)
+{
+	vm.kernel = default_kernel = run__default_kernel("/boot");
+	if (!vm.kernel) {
+		pr_err("no kernel given, and no readable bzImage at ./bzImage, "
+		       "arch/x86/boot/bzImage or /boot/vmlinuz-*; use lkvm run --kernel FILE");
+		return -EINVAL;
+	}
+	if (!vm.initrd)
+		vm.initrd = default_initrd = run__default_initrd(vm.kernel);
+	pr_info("no kernel given; using %s%s%s", vm.kernel, default_initrd ? " with " : "",
+		default_initrd ? default_initrd : "");
+	return 0;
+}
+
 static int run_validate(void)
 {
-	if (!vm.kernel) {
-		vm.kernel = default_kernel = run__default_kernel("/boot");
-		if (!vm.kernel) {
-			pr_err("no kernel given, and none at ./bzImage, arch/x86/boot/bzImage or "
-			       "/boot/vmlinuz-*; use lkvm run --kernel FILE");
-			return -EINVAL;
-		}
-		pr_info("no kernel given; using %s", vm.kernel);
-	}
+	if (!vm.cpus)
+		vm.cpus = run__default_cpus();
+	if (!vm.ram_size)
+		vm.ram_size = run__default_ram(run__host_ram());
+	if (!vm.kernel && find_kernel() < 0)
+		return -EINVAL;
 	if (check_file("the kernel", vm.kernel) < 0)
 		return -EINVAL;
 	if (vm.initrd && check_file("the initrd", vm.initrd) < 0)
 		return -EINVAL;
+	/* Linux is silent unless told where to talk; other payloads may take it for an argument. */
+	if (!vm.params && run__is_bzimage(vm.kernel))
+		vm.params = "console=ttyS0";
 	return mem__check(vm.ram_size);
 }
 
@@ -155,7 +175,7 @@ static const struct option_def run_options[] = {
 	  .arg = "FILE",
 	  .parse = parse_kernel,
 	  .help = "the kernel: bzImage or ELF (--kernel may be left out; without any: the newest "
-		  "here or in /boot)" },
+		  "here or in /boot, with its initrd)" },
 	{ .name = "initrd",
 	  .letter = 'i',
 	  .arg = "FILE",
@@ -165,17 +185,17 @@ static const struct option_def run_options[] = {
 	  .letter = 'p',
 	  .arg = "TEXT",
 	  .parse = parse_params,
-	  .help = "the kernel's command line" },
+	  .help = "the kernel's command line (default for a bzImage: console=ttyS0)" },
 	{ .name = "cpus",
 	  .letter = 'c',
 	  .arg = "N",
 	  .parse = parse_cpus,
-	  .help = "number of vCPUs (default 1)" },
+	  .help = "number of vCPUs (default: the host's)" },
 	{ .name = "mem",
 	  .letter = 'm',
 	  .arg = "SIZE",
 	  .parse = parse_mem,
-	  .help = "RAM, in MiB or with K, M, G (default 512M)" },
+	  .help = "RAM, in MiB or with K, M, G (default 1G, at most half of the host's)" },
 	{ .name = "hugepages",
 	  .parse = parse_hugepages,
 	  .help = "RAM of reserved huge pages (2 MiB each; vm.nr_hugepages)" },
@@ -255,6 +275,7 @@ int cmd_run(int argc, char **argv)
 	status = vcpu__start(&vm) < 0 ? VM_HOST : loop__run(vm.loop);
 	teardown_until(NULL);
 	free(default_kernel);
+	free(default_initrd);
 	return status;
 }
 

@@ -41,6 +41,8 @@
 #define RESET_VECTOR  0xffff0ULL /* FFFF:0000 */
 #define PORT_PM_RESET (PORT_PM + 2)
 
+#define MSR_APIC_BASE	  0x1b
+#define APIC_BASE_EXTD	  BIT(10)
 #define MSR_MISC_ENABLE	  0x1a0
 #define MISC_FAST_STRINGS BIT(0)
 #define MSR_MTRR_DEF_TYPE 0x2ff
@@ -184,12 +186,31 @@ static int one_msr(int fd, unsigned long request, u32 index, u64 *data)
 	return ret;
 }
 
+/*
+ * x2APIC mode, which INIT keeps.  With APIC ids of more than 8 bits firmware hands over in it (MADT
+ * entries of such ids count for nothing in a Linux that finds xAPIC mode); else a kernel may be one
+ * that knows no other than xAPIC mode.
+ */
+static int set_x2apic(int fd)
+{
+	u64 base = 0;
+	int ret = one_msr(fd, KVM_GET_MSRS, MSR_APIC_BASE, &base);
+
+	if (ret < 0)
+		return ret;
+	base |= APIC_BASE_EXTD;
+	return one_msr(fd, KVM_SET_MSRS, MSR_APIC_BASE, &base);
+}
+
 /* Registers that firmware would have set on every processor. */
-static int set_msrs(int fd)
+static int set_msrs(const struct vm *vm, int fd)
 {
 	u64 misc = 0, mtrr = MTRR_ENABLED_WB;
-	int ret = one_msr(fd, KVM_GET_MSRS, MSR_MISC_ENABLE, &misc);
+	int ret = vm->cpus > CPUS_XAPIC ? set_x2apic(fd) : 0;
 
+	if (ret < 0)
+		return ret;
+	ret = one_msr(fd, KVM_GET_MSRS, MSR_MISC_ENABLE, &misc);
 	if (ret < 0)
 		return ret;
 	/* Without it Linux believes that REP MOVS is slow.  The rest says what KVM cannot do. */
@@ -203,7 +224,7 @@ static int set_msrs(int fd)
 
 int vcpu__init_state(struct vm *vm, int fd, unsigned int index)
 {
-	int ret = set_msrs(fd);
+	int ret = set_msrs(vm, fd);
 
 	if (ret < 0)
 		goto err;

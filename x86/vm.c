@@ -115,11 +115,20 @@ err:
 	return ret;
 }
 
+/* vCPU ids are the numbers from 0, so that the limits on their number and on ids are one. */
+static int max_vcpus(int kvm_fd)
+{
+	int n = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	int ids = ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPU_ID);
+
+	return ids > 0 ? MIN(n, ids) : n;
+}
+
 /* What the user asked for against what this host's KVM can do. */
 static int check_limits(struct vm *vm)
 {
 	struct kvm_cpuid2 *cpuid;
-	int max = ioctl(vm->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
+	int max = max_vcpus(vm->kvm_fd);
 
 	if (max > 0 && vm->cpus > (unsigned int)max) {
 		pr_err("--cpus %u: this host's KVM allows %d", vm->cpus, max);
@@ -139,7 +148,7 @@ static int check_limits(struct vm *vm)
 	return 0;
 }
 
-/* Interrupt vectors are a descriptor each. */
+/* vCPUs and interrupt vectors are a descriptor each. */
 static void raise_fd_limit(void)
 {
 	struct rlimit r;
@@ -220,9 +229,13 @@ static bool vm_check(void)
 	if (fd < 0)
 		return false;
 	cpuid = cpuid__supported(fd);
-	printf("kvm: ok (up to %d vCPUs, %u physical address bits)\n",
-	       ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS),
+	printf("kvm: ok (up to %d vCPUs, %u physical address bits)\n", MIN(max_vcpus(fd), CPUS_MAX),
 	       cpuid ? cpuid__phys_bits(cpuid) : 0);
+	/* All of them, or open_kvm() would have said which is not. */
+	printf("kvm capabilities: ok (");
+	for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
+		printf("%s%s", i ? " " : "", needed[i].name);
+	printf(")\n");
 	free(cpuid);
 	close(fd);
 	return true;

@@ -39,6 +39,16 @@ struct vm {
 	bool entry_pvh;
 };
 
+/*
+ * APIC ids are 0, 1, 2, ...  The ids below 255 need nothing; a guest uses those from there on only with
+ * interrupt remapping in x2APIC mode, because a plain MSI has no room for them.  The most is what one
+ * package can have in CPUID leaf 4 (12 bits of sharing).
+ */
+#define CPUS_XAPIC 255
+#define CPUS_MAX   4096
+/* The value of --cpus; for validate(), which runs before there is a struct vm. */
+unsigned int run__cpus(void);
+
 /* Exit statuses of `lkvm run` (also in lkvm.1). */
 enum vm_status {
 	VM_OFF = 0,	  /* powered off or rebooted */

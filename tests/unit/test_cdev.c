@@ -140,6 +140,31 @@ static void collect(const char *addr, void *arg)
 	strcat(arg, " ");
 }
 
+static void collect_unit(const char *name, const struct host_iommu_info *info, void *arg)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s=%llx/%llx ", name, info->cap, info->ecap);
+	strcat(arg, text);
+}
+
+static void test_units(void)
+{
+	char root[128], all[256] = "";
+
+	snprintf(root, sizeof(root), "%s/iommu", tree);
+	unit_root = root;
+	sysfs__for_each_unit(collect_unit, all);
+	ok(!all[0], "a host without IOMMU has no units");
+	run("mkdir -p %s && cd %s && mkdir -p dmar1/intel-iommu dmar0/intel-iommu ivhd0/amd-iommu "
+	    "&& "
+	    "echo 12 > dmar0/intel-iommu/cap && echo a3 > dmar0/intel-iommu/ecap && "
+	    "echo 4 > dmar1/intel-iommu/cap && echo 5 > dmar1/intel-iommu/ecap",
+	    root, root);
+	sysfs__for_each_unit(collect_unit, all);
+	ok(!strcmp(all, "dmar0=12/a3 dmar1=4/5 "), "its VT-d units are listed, and no others");
+}
+
 static void test_info(void)
 {
 	struct host_iommu_info info;
@@ -358,6 +383,7 @@ int main(void)
 	test_addr();
 	test_find();
 	test_info();
+	test_units();
 	test_attach();
 	test_region();
 	test_irqs();

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+
+/*
+ * 300 vCPUs: what CPUID tells each about its place, and that an interrupt remapping entry for any of
+ * them comes to KVM as a message for that one.  The MADT is in test_acpi.c.
+ */
+
+#include <linux/kvm.h>
+#include <sys/ioctl.h>
+
+#include "vtd_fake.h"
+
+static int fake_ioctl(int fd, unsigned long req, ...);
+#define ioctl fake_ioctl
+#include "iommu/cap.c"
+#include "iommu/fault.c"
+#include "iommu/queue.c"
+#include "iommu/regs.c"
+#include "iommu/remap.c"
+#include "x86/cpuid.c"
+#include "x86/irq_kvm.c"
+#undef ioctl
+
+#define CPUS  300
+#define TABLE 0x20000ULL
+
+static struct kvm_irq_routing_entry routes[CPUS];
+static u32 nroutes;
+static struct kvm_msi signalled;
+
+static int fake_ioctl(int fd, unsigned long req, ...)
+{
+	const struct kvm_irq_routing *table;
+	va_list ap;
+	void *arg;
+
+	va_start(ap, req);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	switch (req) {
+	case KVM_SET_GSI_ROUTING:
+		table = arg;
+		nroutes = table->nr;
+		memcpy(routes, table->entries, nroutes * sizeof(routes[0]));
+		return 0;
+	case KVM_SIGNAL_MSI:
+		signalled = *(struct kvm_msi *)arg;
+		return 0;
+	}
+	errno = ENOTTY;
+	return -1;
+}
+
+/* --- CPUID --- */
+
+static struct kvm_cpuid2 *cpuid;
+
+static void leaf(u32 function, u32 index, u32 eax)
+{
+	cpuid->entries[cpuid->nent++] =
+	    (struct kvm_cpuid_entry2){ .function = function, .index = index, .eax = eax };
+}
+
+static void test_cpuid(unsigned int cpus, unsigned int id, u32 bits)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	cpuid = calloc(1, sizeof(*cpuid) + 32 * sizeof(cpuid->entries[0]));
+	leaf(0, 0, 0x1f);
+	leaf(1, 0, 0);
+	leaf(4, 0, 1 | 1 << 5); /* data, level 1 */
+	leaf(4, 1, 3 | 3 << 5); /* unified, level 3 */
+	leaf(0xb, 0, 0x77);
+	leaf(0x1f, 0, 0x77);
+	leaf(0x80000008, 0, 0);
+	leaf(0x8000001e, 0, 0);
+	cpuid__set_topology(cpuid, id, cpus);
+
+	ok(!find_leaf(cpuid, 0x1f, 0), "%u of %u: no leaf 1Fh", id, cpus);
+	e = find_leaf(cpuid, 0xb, 0);
+	ok(e && e->eax == 0 && e->ebx == 1 && e->edx == id,
+	   "one thread per core, the whole APIC id");
+	e = find_leaf(cpuid, 0xb, 1);
+	ok(e && e->eax == bits && e->ebx == cpus && e->edx == id, "a package of all, %u bits",
+	   bits);
+	e = find_leaf(cpuid, 1, 0);
+	eq(e->ebx >> 24, id & 0xff, "the low byte of the APIC id in leaf 1");
+	eq(FIELD(e->ebx, 23, 16), MIN(1u << bits, 255u), "and as many ids as that field can say");
+	e = find_leaf(cpuid, 4, 0);
+	ok(e && FIELD(e->eax, 25, 14) == 0, "level 1 is private");
+	e = find_leaf(cpuid, 4, 1);
+	eq(FIELD(e->eax, 25, 14), (1u << bits) - 1, "level 3 is shared by all");
+	eq(FIELD(e->eax, 31, 26), MIN((1u << bits) - 1, 63u), "cores, as far as they can be said");
+	e = find_leaf(cpuid, 0x80000008, 0);
+	eq(e->ecx, bits << 12 | MIN(cpus - 1, 255u), "AMD's count stays within its byte");
+	e = find_leaf(cpuid, 0x8000001e, 0);
+	eq(e->eax, id, "AMD's extended APIC id");
+	free(cpuid);
+}
+
+/* --- Destinations --- */
+
+static void test_destinations(void)
+{
+	static struct irq_gsi gsi[CPUS];
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
+	unsigned int wrong = 0;
+	u64 *table = (u64 *)(fake_mem.ram + TABLE);
+
+	wr(vtd, VTD_IRTA, TABLE | VTD_IRTA_EIME | 8, 8); /* 512 entries */
+	wr(vtd, VTD_GCMD, VTD_GCMD_SIRTP, 4);
+	wr(vtd, VTD_GCMD, VTD_GCMD_IRE, 4);
+	for (u32 i = 0; i < CPUS; i++) {
+		struct msi_msg in = { .addr = 0xfee00010 | i << 5 };
+
+		table[2 * i] = 1 | 0x41ULL << 16 | (u64)i << 32;
+		gsi[i].used = vtd_remap_ops.remap(vtd, 8, &in, &gsi[i].msg, true) == 0;
+	}
+	eq(irq_kvm__set_routes(-1, gsi, CPUS), 0, "routes to %u CPUs", CPUS);
+	eq(nroutes, CPUS, "are all there");
+	for (u32 i = 0; i < nroutes; i++) {
+		const struct kvm_irq_routing_msi *m = &routes[i].u.msi;
+
+		/* KVM api.rst, KVM_SET_GSI_ROUTING: bits 31:8 of the id in address_hi. */
+		if (routes[i].gsi != i || m->address_lo != (0xfee00000 | (i & 0xff) << 12) ||
+		    m->address_hi != (i & ~0xffu) || (m->data & 0xff) != 0x41)
+			wrong++;
+	}
+	eq(wrong, 0, "each with its CPU's id in both halves of the address");
+	eq(irq_kvm__signal(-1, &gsi[299].msg), 0, "a message by itself");
+	ok(signalled.address_lo == 0xfee2b000 && signalled.address_hi == 0x100, "is the same");
+	fake__free(vtd);
+}
+
+/* The unit's own interrupt: UADDR is the upper half as it is (VT-d 5.1.6). */
+static void test_event(void)
+{
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
+
+	wr(vtd, VTD_FECTL + 4, 0x42, 4);
+	wr(vtd, VTD_FECTL + 8, 0xfee1f000, 4);
+	wr(vtd, VTD_FECTL + 12, 0x100, 4);
+	wr(vtd, VTD_FECTL, 0, 4);
+	vtd_event__raise(vtd, &vtd->fe);
+	eq(msi_sent, 1, "a fault event is sent");
+	eq(msi_last.addr, 0x100fee1f000, "to CPU 287");
+	fake__free(vtd);
+}
+
+int main(void)
+{
+	test_cpuid(1, 0, 0);
+	test_cpuid(4, 3, 2);
+	test_cpuid(255, 254, 8);
+	test_cpuid(CPUS, 287, 9);
+	test_cpuid(4096, 4095, 12);
+	test_destinations();
+	test_event();
+	return tap_done();
+}
