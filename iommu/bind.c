@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "iommu/bind.h"
+#include "iommu/change.h"
 
 /* Nothing is there for the requester: it is blocked without anybody having done wrong. */
 static bool absent(u8 reason)
@@ -123,6 +124,13 @@ static bool covers(const struct bind_match *m, const struct binding *b, const st
 	return m->any_did || b->ctx.did == m->did || (found && ctx->did == m->did);
 }
 
+/* What @b was made of is @now (NULL: nothing). */
+static void tell(const struct vtd_bind *dev, const struct binding *b, const struct vtd_ctx *now)
+{
+	vtd_change__tell(dev->sid, b->pasid == HOST_RID ? DMA_NO_PASID : b->pasid,
+			 b->valid ? &b->ctx : NULL, now);
+}
+
 static void update(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
 		   const struct bind_match *m)
 {
@@ -134,6 +142,7 @@ static void update(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
 				&fault);
 	if (!covers(m, b, &ctx, !err))
 		return;
+	tell(dev, b, err ? NULL : &ctx);
 	if (!err) {
 		serve(vtd, dev, b, &ctx);
 	} else if (!absent(fault.reason)) {
@@ -254,6 +263,7 @@ void bind__put_back(struct vtd *vtd)
 		struct binding *b = &dev->rid;
 		int err;
 
+		tell(dev, b, NULL);
 		b->valid = false;
 		b->reason = 0;
 		err = bind_host__parent(vtd, dev, b);
@@ -262,6 +272,7 @@ void bind__put_back(struct vtd *vtd)
 			bind_host__give_up(vtd, dev, b, "put it back on the guest's memory", err);
 		}
 		for (b = dev->pasids; b; b = b->next) {
+			tell(dev, b, NULL);
 			b->valid = false;
 			b->reason = 0;
 			err = bind_host__block(vtd, dev, b);

@@ -118,6 +118,8 @@ void bind__flush(struct vtd *vtd)
 
 void vtd_inv__sync(struct vtd *vtd)
 {
+	if (!vtd->binds)
+		return;
 	bind__flush(vtd);
 	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next)
 		bind_host__settle(vtd, dev);

@@ -16,41 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "iommu/vtd.h"
+#include "iommu/cache.h"
 
-#define WAYS	 4
-#define CTX_SETS 64
-#define TLB_SETS 1024
 /* A page-selective invalidation of more pages than this searches the table instead. */
 #define PROBES 64
 
-struct ctx_slot {
-	bool valid;
-	u16 sid;
-	u32 pasid; /* of the request: DMA_NO_PASID, or as sent */
-	struct vtd_ctx ctx;
-};
-
-struct tlb_slot {
-	u64 page; /* address >> shift */
-	u32 pasid;
-	u16 did;
-	bool valid, fs; /* first stage or nested */
-	u8 mode;	/* TLB_*: how privilege counts */
-	struct vtd_leaf leaf;
-};
-
-enum { TLB_USER = 0, TLB_PRIV = 1, TLB_PRIV_WPE = 2 };
-
 static const u8 shifts[] = { 12, 21, 30 };
-
-struct vtd_cache {
-	struct ctx_slot ctx[CTX_SETS][WAYS];
-	struct tlb_slot tlb[TLB_SETS][WAYS];
-	u8 ctx_next[CTX_SETS], tlb_next[TLB_SETS];
-	u32 pages[ARRAY_SIZE(shifts)]; /* valid IOTLB entries of each size */
-	u32 fs;			       /* of these, first stage or nested */
-};
 
 struct vtd_cache *vtd_cache__new(void)
 {
@@ -62,39 +33,49 @@ void vtd_cache__free(struct vtd_cache *cache)
 	free(cache);
 }
 
-static u32 hash(u64 a, u64 b, u32 sets)
-{
-	u64 h = (a ^ (b << 24)) * 0x9e3779b97f4a7c15ULL;
-
-	h ^= h >> 29;
-	h *= 0xbf58476d1ce4e5b9ULL;
-	return (h >> 40) & (sets - 1);
-}
-
 /* --- Context and PASID cache --- */
-
-static u32 ctx_set(u16 sid, u32 pasid)
-{
-	return hash(pasid, sid, CTX_SETS);
-}
 
 const struct vtd_ctx *vtd_cache__ctx(struct vtd_cache *cache, u16 sid, u32 pasid)
 {
-	struct ctx_slot *set = cache->ctx[ctx_set(sid, pasid)];
+	const struct ctx_slot *slot = cache__ctx_find(cache, sid, pasid);
 
-	for (int i = 0; i < WAYS; i++)
-		if (set[i].valid && set[i].sid == sid && set[i].pasid == pasid)
-			return &set[i].ctx;
-	return NULL;
+	return slot ? &slot->ctx : NULL;
+}
+
+static bool is_fs(const struct vtd_ctx *ctx)
+{
+	return ctx->pgtt == VTD_PGTT_FS || ctx->pgtt == VTD_PGTT_NESTED;
+}
+
+/*
+ * The tag of 4 KiB translations by @ctx.  Privileged requests are
+ * only ever allowed with SRE; without, the walk says so.
+ */
+static u64 tag_of(const struct vtd_ctx *ctx, bool priv)
+{
+	const u64 mode = !priv ? 0 : ctx->wpe ? 2 : 1;
+	u64 tag = TAG_VALID | (u64)ctx->did << 26 | mode << 62;
+
+	if (ctx->pgtt == VTD_PGTT_PT || (priv && !ctx->sre))
+		return TAG_NONE;
+	if (is_fs(ctx))
+		tag |= TAG_FS | (u64)ctx->pasid << 42;
+	return tag;
 }
 
 const struct vtd_ctx *vtd_cache__ctx_add(struct vtd_cache *cache, u16 sid, u32 pasid,
 					 const struct vtd_ctx *ctx)
 {
-	u32 set = ctx_set(sid, pasid);
-	struct ctx_slot *slot = &cache->ctx[set][cache->ctx_next[set]++ % WAYS];
+	const u64 key = cache__ctx_key(sid, pasid);
+	const u32 set = cache__hash(key, CACHE_CTX_BITS);
+	struct ctx_slot *slot = &cache->ctx[set][cache->ctx_next[set]++ % CACHE_WAYS];
 
-	*slot = (struct ctx_slot){ .valid = true, .sid = sid, .pasid = pasid, .ctx = *ctx };
+	*slot = (struct ctx_slot){
+		.key = key,
+		/* Requests without PASID are what the context entry says (9.4). */
+		.tag = tag_of(ctx, pasid == DMA_NO_PASID && ctx->rid_priv),
+		.ctx = *ctx,
+	};
 	return &slot->ctx;
 }
 
@@ -108,7 +89,7 @@ static bool ctx_matches(const struct ctx_slot *slot, const struct vtd_inv *inv)
 		/* Scalable-mode context entries have no domain: all of them. */
 		return !slot->ctx.legacy || slot->ctx.did == inv->did;
 	case VTD_GRAN_DEVICE:
-		return !((slot->sid ^ inv->sid) & ~fm_mask[inv->fm & 3]);
+		return !((FIELD(slot->key, 47, 32) ^ inv->sid) & ~fm_mask[inv->fm & 3]);
 	default:
 		return true;
 	}
@@ -129,12 +110,11 @@ static bool pasid_matches(const struct ctx_slot *slot, const struct vtd_inv *inv
 static void ctx_drop(struct vtd_cache *cache, const struct vtd_inv *inv,
 		     bool (*matches)(const struct ctx_slot *slot, const struct vtd_inv *inv))
 {
-	for (u32 i = 0; i < CTX_SETS * WAYS; i++) {
-		struct ctx_slot *slot = &cache->ctx[i / WAYS][i % WAYS];
+	struct ctx_slot *slot = cache->ctx[0];
 
-		if (slot->valid && matches(slot, inv))
-			slot->valid = false;
-	}
+	for (u32 i = 0; i < sizeof(cache->ctx) / sizeof(*slot); i++, slot++)
+		if (slot->key && matches(slot, inv))
+			slot->key = 0;
 }
 
 void vtd_cache__inv_context(struct vtd_cache *cache, const struct vtd_inv *inv)
@@ -149,54 +129,18 @@ void vtd_cache__inv_pasid(struct vtd_cache *cache, const struct vtd_inv *inv)
 
 /* --- IOTLB --- */
 
-static u32 tlb_set(u16 did, u32 pasid, u64 page, int size)
-{
-	return hash(page, (u64)did << 24 ^ pasid << 2 ^ size, TLB_SETS);
-}
-
-static bool is_fs(const struct vtd_ctx *ctx)
-{
-	return ctx->pgtt == VTD_PGTT_FS || ctx->pgtt == VTD_PGTT_NESTED;
-}
-
-static u8 mode_of(const struct vtd_ctx *ctx, u8 access)
-{
-	if (!(access & DMA_PRIV))
-		return TLB_USER;
-	return ctx->wpe ? TLB_PRIV_WPE : TLB_PRIV;
-}
-
-static struct tlb_slot *tlb_find(struct vtd_cache *cache, const struct vtd_ctx *ctx, u64 addr,
-				 u8 access, int size)
-{
-	const bool fs = is_fs(ctx);
-	const u32 pasid = fs ? ctx->pasid : 0;
-	const u64 page = addr >> shifts[size];
-	const u8 mode = mode_of(ctx, access);
-	struct tlb_slot *set = cache->tlb[tlb_set(ctx->did, pasid, page, size)];
-
-	for (int i = 0; i < WAYS; i++)
-		if (set[i].valid && set[i].page == page && set[i].did == ctx->did &&
-		    set[i].pasid == pasid && set[i].fs == fs && set[i].mode == mode &&
-		    set[i].leaf.shift == shifts[size])
-			return &set[i];
-	return NULL;
-}
-
 const struct vtd_leaf *vtd_cache__leaf(struct vtd_cache *cache, const struct vtd_ctx *ctx, u64 addr,
 				       u8 access)
 {
 	const u8 need = access & (DMA_READ | DMA_WRITE | DMA_EXEC);
+	const u64 tag = tag_of(ctx, access & DMA_PRIV);
 
-	/* Privileged requests are only ever allowed with SRE; without, the walk says so. */
-	if ((access & DMA_PRIV) && !ctx->sre)
-		return NULL;
 	for (int size = 0; size < (int)ARRAY_SIZE(shifts); size++) {
-		struct tlb_slot *slot;
+		const struct tlb_slot *slot;
 
 		if (!cache->pages[size])
 			continue;
-		slot = tlb_find(cache, ctx, addr, access, size);
+		slot = cache__tlb_find(cache, tag | TAG_SIZE(size), addr >> shifts[size]);
 		if (slot && (slot->leaf.perm & need) == need)
 			return &slot->leaf;
 	}
@@ -213,37 +157,33 @@ static int size_of(u8 shift)
 
 static void tlb_drop(struct vtd_cache *cache, struct tlb_slot *slot)
 {
-	slot->valid = false;
 	cache->pages[size_of(slot->leaf.shift)]--;
-	cache->fs -= slot->fs;
+	cache->fs -= !!(slot->tag & TAG_FS);
+	slot->tag = 0;
 }
 
 void vtd_cache__leaf_add(struct vtd_cache *cache, const struct vtd_ctx *ctx, u64 addr, u8 access,
 			 const struct vtd_leaf *leaf)
 {
 	const int size = size_of(leaf->shift);
+	const u64 page = addr >> leaf->shift;
 	struct tlb_slot *slot;
+	u64 tag = tag_of(ctx, access & DMA_PRIV);
+	u32 set;
 
-	if (size < 0) /* pass-through: the context cache alone answers */
+	if (tag == TAG_NONE || size < 0) /* pass-through: the context cache alone answers */
 		return;
-	slot = tlb_find(cache, ctx, addr, access, size);
+	tag |= TAG_SIZE(size);
+	slot = cache__tlb_find(cache, tag, page);
 	if (!slot) {
-		const u32 pasid = is_fs(ctx) ? ctx->pasid : 0;
-		const u32 set = tlb_set(ctx->did, pasid, addr >> leaf->shift, size);
-
-		slot = &cache->tlb[set][cache->tlb_next[set]++ % WAYS];
-		if (slot->valid)
+		set = cache__tlb_set(tag, page);
+		slot = &cache->tlb[set][cache->tlb_next[set]++ % CACHE_WAYS];
+		if (slot->tag)
 			tlb_drop(cache, slot);
-		*slot = (struct tlb_slot){
-			.page = addr >> leaf->shift,
-			.pasid = pasid,
-			.did = ctx->did,
-			.valid = true,
-			.fs = is_fs(ctx),
-			.mode = mode_of(ctx, access),
-		};
+		slot->page = page;
+		slot->tag = tag;
 		cache->pages[size]++;
-		cache->fs += slot->fs;
+		cache->fs += !!(tag & TAG_FS);
 	}
 	slot->leaf = *leaf;
 }
@@ -267,31 +207,30 @@ static bool tlb_matches(const struct tlb_slot *slot, const struct tlb_match *m)
 	/* A page larger than the region is dropped if it contains it. */
 	const u64 mask = m->mask | (BIT(slot->leaf.shift) - 1);
 
-	if (!m->any_did && slot->did != m->did)
+	if (!m->any_did && TAG_DID(slot->tag) != m->did)
 		return false;
-	if (!(slot->fs ? m->fs : m->ss))
+	if (!(slot->tag & TAG_FS ? m->fs : m->ss))
 		return false;
-	if (!m->any_pasid && slot->fs && slot->pasid != m->pasid)
+	if (!m->any_pasid && (slot->tag & TAG_FS) && TAG_PASID(slot->tag) != m->pasid)
 		return false;
 	return m->any_addr || !(((slot->page << slot->leaf.shift) ^ m->addr) & ~mask);
 }
 
 static void tlb_search(struct vtd_cache *cache, const struct tlb_match *m)
 {
+	struct tlb_slot *slot = cache->tlb[0];
+
 	if (tlb_empty(cache))
 		return;
-	for (u32 i = 0; i < TLB_SETS * WAYS; i++) {
-		struct tlb_slot *slot = &cache->tlb[i / WAYS][i % WAYS];
-
-		if (slot->valid && tlb_matches(slot, m))
+	for (u32 i = 0; i < sizeof(cache->tlb) / sizeof(*slot); i++, slot++)
+		if (slot->tag && tlb_matches(slot, m))
 			tlb_drop(cache, slot);
-	}
 }
 
 /* The pages of one (domain, PASID): look where they are, if they are few. */
 static void tlb_pages(struct vtd_cache *cache, const struct tlb_match *m)
 {
-	const u32 pasid = m->fs ? m->pasid : 0;
+	const u64 tag = TAG_VALID | (u64)m->did << 26 | (m->fs ? TAG_FS | (u64)m->pasid << 42 : 0);
 
 	if (m->mask >> 12 >= PROBES) {
 		tlb_search(cache, m);
@@ -302,10 +241,11 @@ static void tlb_pages(struct vtd_cache *cache, const struct tlb_match *m)
 		u64 last = (m->addr | m->mask) >> shifts[size];
 
 		for (; cache->pages[size] && page <= last; page++) {
-			struct tlb_slot *set = cache->tlb[tlb_set(m->did, pasid, page, size)];
+			const u64 of_size = tag | TAG_SIZE(size);
+			struct tlb_slot *set = cache->tlb[cache__tlb_set(of_size, page)];
 
-			for (int i = 0; i < WAYS; i++)
-				if (set[i].valid && tlb_matches(&set[i], m))
+			for (int i = 0; i < CACHE_WAYS; i++)
+				if (set[i].tag && tlb_matches(&set[i], m))
 					tlb_drop(cache, &set[i]);
 		}
 	}

@@ -10,6 +10,45 @@
 #include "iommu/vtd.h"
 #include "iommu/vtd_regs.h"
 
+/* Everything that is emulated, as far as a common guest can use it. */
+const struct vtd_config vtd_config_emulated = {
+	.aw = 48,
+	.scalable = true,
+	.fs = true,
+	.ss = true,
+	.nest = true,
+	.pt = true,
+	.fl5 = true,
+	.fs1gp = true,
+	.srs = true,
+	.eafs = true,
+	.smpwc = true,
+	.ir = true,
+	.eim = true,
+	.sc = true,
+	.ats = true,
+	.pri = true,
+	.pasid_bits = 20,
+};
+
+/* The most that host page tables can stand behind; assigned devices narrow it to what they have. */
+const struct vtd_config vtd_config_nested = {
+	.aw = 48,
+	.scalable = true,
+	.fs = true,
+	.pt = true,
+	.fl5 = true,
+	.fs1gp = true,
+	.srs = true,
+	.eafs = true,
+	.smpwc = true,
+	.ir = true,
+	.eim = true,
+	.cm = true,
+	.pasid_bits = 20,
+	.assigned = true,
+};
+
 enum { IN_CAP, IN_ECAP };
 
 /*
@@ -58,6 +97,10 @@ static const struct feature features[] = {
 	OPTION("SMPWCS", IN_ECAP, 48, "smpwc", smpwc, "scalable"),
 	OPTION("EAFS", IN_ECAP, 34, "eafs", eafs, "fs", "smpwc"),
 	OPTION("SSADS", IN_ECAP, 45, "ssad", ssads, "ss", "smpwc"),
+	OPTION("DT", IN_ECAP, 2, "ats", ats, NULL),
+	OPTION("NWFS", IN_ECAP, 33, NULL, ats, NULL),
+	OPTION("PRS", IN_ECAP, 29, "pri", pri, "ats", "scalable"),
+	OPTION("PDS", IN_ECAP, 42, NULL, pri, NULL),
 };
 
 static u8 *feature__value(const struct feature *f, struct vtd_config *cfg)
@@ -189,7 +232,8 @@ static int option__apply(const char *text, struct vtd_config *cfg, const struct 
 	*f = feature__find(text, len);
 	if (!*f) {
 		pr_err("--viommu: unknown option \"%s\": known: aw=39|48|57, pasid=BITS|off, and "
-		       "on or off: scalable fs ss nest pt 5lp 1gp srs eafs smpwc ssad ir eim cm sc",
+		       "on or off: scalable fs ss nest pt 5lp 1gp srs eafs smpwc ssad ir eim cm sc "
+		       "ats pri",
 		       text);
 		return -EINVAL;
 	}

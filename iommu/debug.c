@@ -7,8 +7,9 @@
  * large as 2^36 entries, and the loop lock is held: both lines and entries read are limited.
  */
 
-#include "iommu/vtd.h"
-#include "iommu/vtd_regs.h"
+#include "iommu/cache.h"
+#include "iommu/debug.h"
+#include "iommu/names.h"
 
 #define MAX_LINES   1024
 #define MAX_ENTRIES 200000
@@ -34,39 +35,13 @@ static void dump__bdf(struct dump *d, const char *what, u32 sid)
 	fprintf(d->out, "%s %02x:%02x.%x", what, sid >> 8, sid >> 3 & 0x1f, sid & 7);
 }
 
-static void dump__flag(struct dump *d, u64 value, unsigned int bit, const char *name)
-{
-	if (value & BIT(bit))
-		fprintf(d->out, " %s", name);
-}
-
 /* --- Translation tables (9.1-9.6) --- */
 
 static void dump__pasid(struct dump *d, u32 sid, u32 pasid, const u64 *e)
 {
-	static const char *const pgtt[8] = {
-		[VTD_PGTT_FS] = "first-stage",
-		[VTD_PGTT_SS] = "second-stage",
-		[VTD_PGTT_NESTED] = "nested",
-		[VTD_PGTT_PT] = "pass-through",
-	};
-	u32 type = FIELD(e[0], 8, 6);
-
 	dump__bdf(d, "pasid", sid);
-	fprintf(d->out, " %u pgtt=%s did=%llu", pasid, pgtt[type] ?: "invalid", FIELD(e[1], 15, 0));
-	if (type == VTD_PGTT_FS || type == VTD_PGTT_NESTED)
-		fprintf(d->out, " fsptr=0x%llx fs-levels=%llu", e[2] & GENMASK(63, 12),
-			FIELD(e[2], 3, 2) + 4);
-	if (type == VTD_PGTT_SS || type == VTD_PGTT_NESTED)
-		fprintf(d->out, " ssptr=0x%llx ss-levels=%llu", e[0] & GENMASK(63, 12),
-			FIELD(e[0], 4, 2) + 2);
-	dump__flag(d, e[0], 1, "fpd");
-	dump__flag(d, e[0], 9, "ssade");
-	dump__flag(d, e[1], 87 - 64, "pwsnp");
-	dump__flag(d, e[1], 88 - 64, "pgsnp");
-	dump__flag(d, e[2], 128 - 128, "sre");
-	dump__flag(d, e[2], 132 - 128, "wpe");
-	dump__flag(d, e[2], 135 - 128, "eafe");
+	fprintf(d->out, " %u", pasid);
+	debug__pasid(d->out, e);
 	fputc('\n', d->out);
 }
 
@@ -89,28 +64,16 @@ static void dump__directory(struct dump *d, u32 sid, u64 dir, u32 entries)
 
 static void dump__scalable_context(struct dump *d, u32 sid, const u64 *e)
 {
-	u32 entries = 128u << FIELD(e[0], 11, 9);
-
 	dump__bdf(d, "context", sid);
-	fprintf(d->out, " pasid-dir=0x%llx pasids=%u rid-pasid=%llu", e[0] & GENMASK(63, 12),
-		entries * 64, FIELD(e[1], 19, 0));
-	dump__flag(d, e[0], 1, "fpd");
-	dump__flag(d, e[0], 2, "dte");
-	dump__flag(d, e[0], 3, "paside");
-	dump__flag(d, e[0], 4, "pre");
-	dump__flag(d, e[1], 84 - 64, "rid-priv");
+	debug__scalable_context(d->out, e);
 	fputc('\n', d->out);
-	dump__directory(d, sid, e[0] & GENMASK(63, 12), entries);
+	dump__directory(d, sid, e[0] & GENMASK(63, 12), 128u << FIELD(e[0], 11, 9));
 }
 
 static void dump__legacy_context(struct dump *d, u32 sid, const u64 *e)
 {
-	static const char *const tt[] = { "translate", "translate+ats", "pass-through", "invalid" };
-
 	dump__bdf(d, "context", sid);
-	fprintf(d->out, " legacy tt=%s did=%llu ssptr=0x%llx ss-levels=%llu", tt[FIELD(e[0], 3, 2)],
-		FIELD(e[1], 23, 8), e[0] & GENMASK(63, 12), FIELD(e[1], 2, 0) + 2);
-	dump__flag(d, e[0], 1, "fpd");
+	debug__legacy_context(d->out, e);
 	fputc('\n', d->out);
 }
 
@@ -158,36 +121,42 @@ static void dump__tables(struct dump *d)
 static void dump__registers(struct dump *d)
 {
 	static const char *const ttm[] = { "legacy", "scalable", "reserved", "abort-dma" };
+	static const char *const gsts[] = { [23] = "CFIS", "IRTPS",	  "IRES",
+					    "QIES",	   [30] = "RTPS", "TES" };
 	const struct vtd *vtd = d->vtd;
+	u32 iqei = vtd->fsts & VTD_FSTS_IQE ? FIELD(vtd->iqercd, 3, 0) : 0;
 
 	vtd_cap__print(vtd->cap, vtd->ecap, d->out);
 	fprintf(d->out, "gsts: 0x%08x", vtd->gsts);
-	dump__flag(d, vtd->gsts, 31, "TES");
-	dump__flag(d, vtd->gsts, 30, "RTPS");
-	dump__flag(d, vtd->gsts, 26, "QIES");
-	dump__flag(d, vtd->gsts, 25, "IRES");
-	dump__flag(d, vtd->gsts, 24, "IRTPS");
-	dump__flag(d, vtd->gsts, 23, "CFIS");
+	debug__flags(d->out, vtd->gsts, gsts, ARRAY_SIZE(gsts));
 	fprintf(d->out, "\nroot: 0x%llx ttm=%s\n", vtd->root & GENMASK(63, 12), ttm[vtd__ttm(vtd)]);
 	fprintf(d->out, "irta: 0x%llx entries=%u %s\n", vtd->irta & GENMASK(63, 12),
 		2u << FIELD(vtd->irta, 3, 0), vtd->irta & VTD_IRTA_EIME ? "x2apic" : "xapic");
 	fprintf(d->out, "queue: base=0x%llx bytes=%llu width=%u", vtd->iqa & GENMASK(63, 12),
 		4096ULL << FIELD(vtd->iqa, 2, 0), vtd->iqa & VTD_IQA_DW ? 256u : 128u);
-	fprintf(d->out, " head=0x%llx tail=0x%llx error=%llu\n", vtd->iqh, vtd->iqt,
-		vtd->fsts & VTD_FSTS_IQE ? vtd->iqercd : 0);
+	fprintf(d->out, " head=0x%llx tail=0x%llx error=%u", vtd->iqh, vtd->iqt, iqei);
+	if (iqei)
+		fprintf(d->out, " (%s)", vtd_name__iqei(iqei) ?: "unknown");
+	fputc('\n', d->out);
+}
+
+/* T1 and T2 (11.4.7.6) */
+static const char *dump__type(const struct vtd_frcd *f)
+{
+	if (f->hi & BIT(28))
+		return f->hi & BIT(62) ? "atomic" : "page-request";
+	return f->hi & BIT(62) ? "read" : "write";
 }
 
 static void dump__faults(struct dump *d)
 {
+	static const char *const at[] = { "", " at=translation", " at=translated", "" };
+	static const char *const fsts[] = { "PFO", "PPF", [4] = "IQE", "ICE", "ITE" };
 	const struct vtd *vtd = d->vtd;
 	u32 status = vtd_fault__status(vtd);
 
 	fprintf(d->out, "fsts: 0x%08x", status);
-	dump__flag(d, status, 0, "PFO");
-	dump__flag(d, status, 1, "PPF");
-	dump__flag(d, status, 4, "IQE");
-	dump__flag(d, status, 5, "ICE");
-	dump__flag(d, status, 6, "ITE");
+	debug__flags(d->out, status, fsts, ARRAY_SIZE(fsts));
 	fputc('\n', d->out);
 	for (u32 i = 0; i < VTD_NFRCD; i++) {
 		const struct vtd_frcd *f = &vtd->frcd[i];
@@ -199,38 +168,43 @@ static void dump__faults(struct dump *d)
 		if (reason >= 0x20 && reason < 0x30)
 			fprintf(d->out, " index=%llu", FIELD(f->lo, 63, 48));
 		else
-			fprintf(d->out, " %s addr=0x%llx", f->hi & BIT(62) ? "read" : "write",
-				f->lo);
+			fprintf(d->out, " %s%s addr=0x%llx", dump__type(f),
+				at[FIELD(f->hi, 61, 60)], f->lo);
 		if (f->hi & BIT(31))
 			fprintf(d->out, " pasid=%llu", FIELD(f->hi, 59, 40));
 		fprintf(d->out, " reason=0x%02x (%s)\n", reason, vtd_fault__text(reason));
 	}
 }
 
-static void dump__counts(struct dump *d)
-{
-	static const char *const type[] = {
-		[1] = "context", [2] = "iotlb",	 [4] = "iec",
-		[5] = "wait",	 [6] = "piotlb", [7] = "pasid-cache",
-	};
-	const struct vtd_stats *s = &d->vtd->stats;
+/* --- Page requests, caches --- */
 
-	fprintf(d->out, "counts: descriptors");
-	for (unsigned int i = 0; i < ARRAY_SIZE(type); i++)
-		if (type[i])
-			fprintf(d->out, " %s=%llu", type[i], s->desc[i]);
-	fprintf(d->out, "\ncounts: faults=%llu dropped=%llu\n", s->faults, s->faults_dropped);
-	fprintf(d->out, "counts: iotlb hit=%llu miss=%llu\n", s->iotlb_hit, s->iotlb_miss);
-	fprintf(d->out, "counts: bind attach=%llu replace=%llu detach=%llu", s->attach, s->replace,
-		s->detach);
-	fprintf(d->out, " to-parent=%llu failed=%llu\n", s->to_parent, s->bind_failed);
-	fprintf(d->out, "counts: host-inv calls=%llu ranges=%llu\n", s->host_inv_calls,
-		s->host_inv_ranges);
-	fprintf(d->out, "counts: interrupts remapped=%llu blocked=%llu\n", s->ir_remapped,
-		s->ir_blocked);
+static void dump__page_requests(struct dump *d)
+{
+	static const char *const prs[] = { "PPR", "PRO" };
+	const struct vtd *vtd = d->vtd;
+
+	if (!(vtd->ecap & VTD_ECAP_PRS))
+		return;
+	fprintf(d->out, "page-requests: base=0x%llx bytes=%llu head=0x%llx tail=0x%llx prs=0x%x",
+		vtd->pqa & GENMASK(63, 12), 4096ULL << FIELD(vtd->pqa, 2, 0), vtd->pqh, vtd->pqt,
+		vtd->prs);
+	debug__flags(d->out, vtd->prs, prs, ARRAY_SIZE(prs));
+	fputc('\n', d->out);
 }
 
-void vtd_debug__print(struct vtd *vtd, FILE *out)
+static void dump__caches(struct dump *d)
+{
+	const struct vtd_cache *cache = d->vtd->cache;
+	const struct ctx_slot *slot = cache->ctx[0];
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < sizeof(cache->ctx) / sizeof(*slot); i++)
+		n += slot[i].key != 0;
+	fprintf(d->out, "cached: contexts=%u iotlb 4K=%u 2M=%u 1G=%u first-stage=%u\n", n,
+		cache->pages[0], cache->pages[1], cache->pages[2], cache->fs);
+}
+
+void debug__print(struct vtd *vtd, FILE *out)
 {
 	struct dump d = { .vtd = vtd, .out = out };
 
@@ -238,5 +212,7 @@ void vtd_debug__print(struct vtd *vtd, FILE *out)
 	dump__tables(&d);
 	vtd_bind__print(vtd, out);
 	dump__faults(&d);
-	dump__counts(&d);
+	dump__page_requests(&d);
+	dump__caches(&d);
+	stat__print(vtd, "counts: ", out);
 }

@@ -25,6 +25,16 @@ bool entry__read(struct vtd *vtd, u64 gpa, u64 *val, unsigned int n)
 	return true;
 }
 
+bool entry__fetch(struct vtd *vtd, const struct vtd_fault *fault, enum vtd_entry entry, u64 gpa,
+		  u64 *val, unsigned int n)
+{
+	bool found = entry__read(vtd, gpa, val, n);
+
+	vtd__observe(fault, &(struct vtd_step){
+				.entry = entry, .gpa = gpa, .val = found ? val : NULL, .n = n });
+	return found;
+}
+
 int entry__fail(struct vtd_fault *fault, u8 reason)
 {
 	fault->reason = reason;
@@ -48,15 +58,23 @@ static int legacy_context(struct vtd *vtd, u16 sid, u64 val[2], struct vtd_fault
 {
 	u64 root[2];
 
-	if (!entry__read(vtd, ALIGN_DOWN(vtd->root, 4 * KiB) + (sid >> 8) * 16, root, 2))
+	if (!entry__fetch(vtd, fault, VTD_ROOT, ALIGN_DOWN(vtd->root, 4 * KiB) + (sid >> 8) * 16,
+			  root, 2))
 		return entry__fail(fault, 0x8);
 	if (!(root[0] & 1))
 		return entry__fail(fault, 0x1);
 	if ((root[0] & (GENMASK(11, 1) | entry__above_haw(vtd))) || root[1])
 		return entry__fail(fault, 0xa);
-	if (!entry__read(vtd, ALIGN_DOWN(root[0], 4 * KiB) + (sid & 0xff) * 16, val, 2))
+	if (!entry__fetch(vtd, fault, VTD_CONTEXT, ALIGN_DOWN(root[0], 4 * KiB) + (sid & 0xff) * 16,
+			  val, 2))
 		return entry__fail(fault, 0x9);
 	return 0;
+}
+
+/* LCT.5: TT is for untranslated requests only. */
+static int check_untranslated(struct vtd_fault *fault)
+{
+	return fault->kind == VTD_UNTRANSLATED ? 0 : entry__fail(fault, 0xd);
 }
 
 static int legacy_lookup(struct vtd *vtd, u16 sid, struct vtd_ctx *ctx, struct vtd_fault *fault)
@@ -89,12 +107,14 @@ static int legacy_lookup(struct vtd *vtd, u16 sid, struct vtd_ctx *ctx, struct v
 	if (tt == TT_PASS_THROUGH) {
 		/* AW only names the largest width here; the address is checked against HAW. */
 		ctx->pgtt = VTD_PGTT_PT;
-		return 0;
+		return check_untranslated(fault);
 	}
 	ctx->pgtt = VTD_PGTT_SS;
 	ctx->ssptr = ALIGN_DOWN(val[0], 4 * KiB);
 	ctx->ss_levels = entry__ss_levels(vtd, FIELD(val[1], 2, 0));
-	return ctx->ss_levels ? 0 : entry__fail(fault, 0x3);
+	if (!ctx->ss_levels)
+		return entry__fail(fault, 0x3);
+	return tt == TT_ALL ? 0 : check_untranslated(fault);
 }
 
 int vtd_entry__lookup(struct vtd *vtd, u16 sid, u32 pasid, struct vtd_ctx *ctx,
@@ -106,6 +126,8 @@ int vtd_entry__lookup(struct vtd *vtd, u16 sid, u32 pasid, struct vtd_ctx *ctx,
 
 	switch (vtd__ttm(vtd)) {
 	case VTD_TTM_LEGACY:
+		if (fault->kind == VTD_PAGE_REQUEST)
+			return entry__fail(fault, 0x32);
 		if (pasid != DMA_NO_PASID)
 			return entry__fail(fault, 0x31);
 		return legacy_lookup(vtd, sid, ctx, fault);

@@ -31,6 +31,9 @@
 
 /* Read @n 64-bit words at @gpa, each once.  False if that is not all RAM. */
 bool entry__read(struct vtd *vtd, u64 gpa, u64 *val, unsigned int n);
+/* The same for a lookup, whose observer is told of it. */
+bool entry__fetch(struct vtd *vtd, const struct vtd_fault *fault, enum vtd_entry entry, u64 gpa,
+		  u64 *val, unsigned int n);
 /* Sets the reason; -EFAULT. */
 int entry__fail(struct vtd_fault *fault, u8 reason);
 /* The address bits at and above HAW: reserved in every pointer. */

@@ -31,13 +31,14 @@ static int sm_context(struct vtd *vtd, u16 sid, u64 val[4], struct vtd_fault *fa
 {
 	u64 root, rsvd0, rsvd1, pos = (sid >> 8) * 16 + (sid & 0x80 ? 8 : 0);
 
-	if (!entry__read(vtd, ALIGN_DOWN(vtd->root, 4 * KiB) + pos, &root, 1))
+	if (!entry__fetch(vtd, fault, VTD_ROOT, ALIGN_DOWN(vtd->root, 4 * KiB) + pos, &root, 1))
 		return entry__fail(fault, 0x38);
 	if (!(root & 1))
 		return entry__fail(fault, 0x39);
 	if (root & (GENMASK(11, 1) | entry__above_haw(vtd)))
 		return entry__fail(fault, 0x3a);
-	if (!entry__read(vtd, ALIGN_DOWN(root, 4 * KiB) + (sid & 0x7f) * 32, val, 4))
+	if (!entry__fetch(vtd, fault, VTD_CONTEXT, ALIGN_DOWN(root, 4 * KiB) + (sid & 0x7f) * 32,
+			  val, 4))
 		return entry__fail(fault, 0x40);
 
 	fault->fpd = val[0] & BIT(1); /* counts even if P=0 */
@@ -58,12 +59,25 @@ static int sm_context(struct vtd *vtd, u16 sid, u64 val[4], struct vtd_fault *fa
 	return 0;
 }
 
+/* May it send this kind of request (SCT.5, SCT.8)?  PRE without DTE is invalid. */
+static int check_kind(const u64 val[4], struct vtd_fault *fault)
+{
+	switch (fault->kind) {
+	case VTD_TRANSLATION:
+	case VTD_TRANSLATED:
+		return val[0] & SMC_DTE ? 0 : entry__fail(fault, 0x44);
+	case VTD_PAGE_REQUEST:
+		return val[0] & SMC_PRE ? 0 : entry__fail(fault, 0x47);
+	}
+	return 0;
+}
+
 /* May @sid use @pasid at all (Table 30: SCT.6, SGN.10, SCT.7, SCT.9)? */
 static int check_pasid(struct vtd *vtd, const u64 val[4], u32 pasid, struct vtd_fault *fault)
 {
 	if (!(val[0] & SMC_PASIDE))
 		return entry__fail(fault, 0x45);
-	if (pasid >> (FIELD(vtd->ecap, 39, 35) + 1))
+	if (fault->kind != VTD_PAGE_REQUEST && pasid >> (FIELD(vtd->ecap, 39, 35) + 1))
 		return entry__fail(fault, 0x89);
 	if (pasid >> (SMC_PDTS(val) + 13))
 		return entry__fail(fault, 0x46);
@@ -160,8 +174,13 @@ int entry__sm_lookup(struct vtd *vtd, u16 sid, u32 pasid, struct vtd_ctx *ctx,
 
 	err = sm_context(vtd, sid, smc, fault);
 	ctx->fpd = fault->fpd;
+	if (!err)
+		err = check_kind(smc, fault);
 	if (err)
 		return err;
+	/* PTRS is not offered, so that there is no EPTR (SCT.10); nothing else matters (4.2.5). */
+	if (fault->kind == VTD_TRANSLATED)
+		return pasid == DMA_NO_PASID ? 0 : entry__fail(fault, 0x49);
 	if (pasid == DMA_NO_PASID) {
 		pasid = SMC_RID(smc);
 		ctx->rid_priv = smc[1] & SMC_RID_PRIV;
@@ -172,7 +191,7 @@ int entry__sm_lookup(struct vtd *vtd, u16 sid, u32 pasid, struct vtd_ctx *ctx,
 	}
 	ctx->pasid = pasid;
 
-	if (!entry__read(vtd, SMC_PTR(smc) + (pasid >> 6) * 8, &dir, 1))
+	if (!entry__fetch(vtd, fault, VTD_PASID_DIR, SMC_PTR(smc) + (pasid >> 6) * 8, &dir, 1))
 		return entry__fail(fault, 0x50);
 	ctx->fpd = fault->fpd |= !!(dir & BIT(1));
 	if (!(dir & 1))
@@ -180,7 +199,8 @@ int entry__sm_lookup(struct vtd *vtd, u16 sid, u32 pasid, struct vtd_ctx *ctx,
 	if (dir & (GENMASK(11, 2) | entry__above_haw(vtd)))
 		return entry__fail(fault, 0x52);
 
-	if (!entry__read(vtd, ALIGN_DOWN(dir, 4 * KiB) + (pasid & 63) * 64, ctx->raw, 8))
+	if (!entry__fetch(vtd, fault, VTD_PASID, ALIGN_DOWN(dir, 4 * KiB) + (pasid & 63) * 64,
+			  ctx->raw, 8))
 		return entry__fail(fault, 0x58);
 	ctx->fpd = fault->fpd |= !!(ctx->raw[0] & BIT(1));
 	if (!(ctx->raw[0] & 1))

@@ -213,6 +213,7 @@ static void frcd__add(struct vtd *vtd, u64 lo, u64 hi)
 	bool pending;
 
 	vtd->stats.faults++;
+	vtd->stats.reasons[FIELD(hi, 39, 32)]++;
 	if (vtd->fsts & VTD_FSTS_PFO) {
 		vtd->stats.faults_dropped++;
 		return;
@@ -233,23 +234,38 @@ static void frcd__add(struct vtd *vtd, u64 lo, u64 hi)
 		vtd_event__raise(vtd, &vtd->fe);
 }
 
+static void count_silenced(struct vtd *vtd, u8 reason)
+{
+	vtd->stats.faults_fpd++;
+	vtd->stats.reasons[reason]++;
+}
+
 void vtd_fault__record(struct vtd *vtd, const struct vtd_fault *fault)
 {
-	bool read = fault->access & (DMA_READ | DMA_EXEC);
-	bool write = fault->access & DMA_WRITE;
+	/* On the link, asking for a translation is a read. */
+	bool ask = fault->kind == VTD_TRANSLATION;
+	bool read = fault->access & (DMA_READ | DMA_EXEC) || ask;
+	bool write = fault->access & DMA_WRITE && !ask;
 	u64 hi = fault->sid | (u64)fault->reason << 32;
 
 	trace(vtd_fault, "%02x:%02x.%x pasid %#x addr 0x%llx reason 0x%02x (%s)%s", fault->sid >> 8,
 	      fault->sid >> 3 & 0x1f, fault->sid & 7, fault->pasid, fault->addr, fault->reason,
 	      vtd_fault__text(fault->reason), fault->fpd ? " fpd" : "");
-	if (fault->fpd && reason__qualified(fault->reason))
+	if (fault->fpd && reason__qualified(fault->reason)) {
+		count_silenced(vtd, fault->reason);
 		return;
+	}
 
-	/* T1, T2: 10 read, 00 write, 11 both at once (an atomic operation). */
-	if (read)
-		hi |= BIT(62);
-	if (read && write)
+	/* T1, T2: 10 read, 00 write, 11 both at once (an atomic operation), 01 page request. */
+	if (fault->kind == VTD_PAGE_REQUEST) {
 		hi |= BIT(28);
+	} else {
+		hi |= (u64)fault->kind << 60; /* AT */
+		if (read)
+			hi |= BIT(62);
+		if (read && write)
+			hi |= BIT(28);
+	}
 	if (fault->pasid != DMA_NO_PASID) {
 		hi |= BIT(31) | (u64)(fault->pasid & GENMASK(19, 0)) << 40;
 		if (fault->access & DMA_PRIV)
@@ -265,7 +281,9 @@ void vtd_fault__record_ir(struct vtd *vtd, u16 sid, u16 index, u8 reason, bool f
 {
 	trace(vtd_fault, "%02x:%02x.%x interrupt index %u reason 0x%02x (%s)%s", sid >> 8,
 	      sid >> 3 & 0x1f, sid & 7, index, reason, vtd_fault__text(reason), fpd ? " fpd" : "");
-	if (fpd && reason__qualified(reason))
+	if (fpd && reason__qualified(reason)) {
+		count_silenced(vtd, reason);
 		return;
+	}
 	frcd__add(vtd, (u64)index << 48, sid | (u64)reason << 32);
 }

@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an invalidation does (VT-d 6.5.2): first our caches, then the host page tables bound to the
- * entries it covers.
+ * What an invalidation does (VT-d 6.5.2): first our caches, then those of whoever else keeps
+ * translations, then the host page tables bound to the entries it covers.
  */
 
 #include "iommu/bind.h"
+#include "iommu/change.h"
+
+static void changed(struct vtd *vtd, const struct vtd_inv *inv, bool page)
+{
+	const u64 len = page ? 4096ULL << inv->am : 0;
+
+	vtd_devtlb__changed(vtd, page ? inv->addr & ~(len - 1) : 0, len);
+}
 
 void vtd_inv__context(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	struct bind_match match = { .any_pasid = true, .any_sid = true, .any_did = true };
 
 	bind__flush(vtd);
-	vtd_cache__inv_context(vtd->cache, inv);
+	vtd_change__drop(vtd, vtd_cache__inv_context, inv);
+	vtd_devtlb__changed(vtd, 0, 0);
 
 	if (inv->gran == VTD_GRAN_DEVICE) {
 		match.any_sid = false;
@@ -29,7 +38,8 @@ void vtd_inv__pasid_cache(struct vtd *vtd, const struct vtd_inv *inv)
 	struct bind_match match = { .any_sid = true, .any_did = true, .any_pasid = true };
 
 	bind__flush(vtd);
-	vtd_cache__inv_pasid(vtd->cache, inv);
+	vtd_change__drop(vtd, vtd_cache__inv_pasid, inv);
+	vtd_devtlb__changed(vtd, 0, 0);
 
 	if (inv->gran == VTD_GRAN_DOMAIN || inv->gran == VTD_GRAN_PASID) {
 		match.any_did = false;
@@ -45,6 +55,8 @@ void vtd_inv__pasid_cache(struct vtd *vtd, const struct vtd_inv *inv)
 void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	vtd_cache__inv_iotlb(vtd->cache, inv);
+	/* Nested, the address is not what devices use, and of a first stage all goes (Table 23). */
+	changed(vtd, inv, inv->gran == VTD_GRAN_PAGE && vtd__ttm(vtd) == VTD_TTM_LEGACY);
 	/* Of first-stage entries, a page-selective one takes the whole domain (Table 23). */
 	bind__queue_domain(vtd, inv->gran == VTD_GRAN_GLOBAL, inv->did);
 }
@@ -52,7 +64,13 @@ void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
 void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	vtd_cache__inv_piotlb(vtd->cache, inv);
+	changed(vtd, inv, inv->gran == VTD_GRAN_PAGE);
 	bind__queue_pasid(vtd, inv);
+}
+
+static void clear(struct vtd_cache *cache, const struct vtd_inv *inv)
+{
+	vtd_cache__clear(cache);
 }
 
 void vtd_inv__all(struct vtd *vtd)
@@ -61,7 +79,8 @@ void vtd_inv__all(struct vtd *vtd)
 					       .any_did = true,
 					       .any_pasid = true };
 
-	vtd_cache__clear(vtd->cache);
+	vtd_change__drop(vtd, clear, NULL);
+	vtd_devtlb__changed(vtd, 0, 0);
 	if (!vtd__tes(vtd)) {
 		bind__put_back(vtd);
 		return;

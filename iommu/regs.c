@@ -10,26 +10,23 @@
 
 #include <string.h>
 
-#include "iommu/vtd.h"
+#include "iommu/names.h"
 #include "iommu/vtd_regs.h"
 #include "lkvm/trace.h"
 
-/* The registers that are stored as written; everything else is zero or has its own code below. */
+/*
+ * The registers that are stored as written, by dword; everything else is zero or has its own code
+ * below.
+ */
 struct reg {
-	u16 off;
-	u16 field; /* in struct vtd */
-	u8 len;
-	u64 writable;
+	u16 field; /* in struct vtd; 0 (which is vm): none */
+	u32 writable;
 };
 
+#define REG32(o, f, w) [(o) / 4] = { .field = offsetof(struct vtd, f), .writable = (u32)(w) }
 #define REG64(o, f, w)                                                                             \
-	{                                                                                          \
-		.off = o, .field = offsetof(struct vtd, f), .len = 8, .writable = w                \
-	}
-#define REG32(o, f, w)                                                                             \
-	{                                                                                          \
-		.off = o, .field = offsetof(struct vtd, f), .len = 4, .writable = w                \
-	}
+	REG32(o, f, w),                                                                            \
+	    [(o) / 4 + 1] = { .field = offsetof(struct vtd, f) + 4, .writable = (u64)(w) >> 32 }
 
 static const struct reg regs[] = {
 	REG64(VTD_CAP, cap, 0),
@@ -51,16 +48,24 @@ static const struct reg regs[] = {
 	REG32(VTD_IEUADDR, ie.uaddr, GENMASK(31, 0)),
 	REG64(VTD_IQERCD, iqercd, 0),
 	REG64(VTD_IRTA, irta_reg, GENMASK(63, 11) | GENMASK(3, 0)),
+	REG64(VTD_PQH, pqh, GENMASK(18, 5)),
+	REG64(VTD_PQT, pqt, GENMASK(18, 5)),
+	REG64(VTD_PQA, pqa, GENMASK(63, 12) | GENMASK(2, 0)),
+	REG32(VTD_PRS, prs, 0),
+	REG32(VTD_PECTL, pe.ctl, 0),
+	REG32(VTD_PEDATA, pe.data, GENMASK(15, 0)),
+	REG32(VTD_PEADDR, pe.addr, GENMASK(31, 2)),
+	REG32(VTD_PEUADDR, pe.uaddr, GENMASK(31, 0)),
 	REG64(VTD_IVA, iva_reg, GENMASK(63, 12) | GENMASK(6, 0)),
 	REG64(VTD_IOTLB, iotlb_reg, BIT(63) | GENMASK(61, 60) | GENMASK(49, 32)),
 };
 
-static const struct reg *reg__find(u32 off)
+/* NULL: reserved. */
+static const struct reg *reg__find(const struct vtd *vtd, u32 off)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(regs); i++)
-		if (off >= regs[i].off && off < regs[i].off + regs[i].len)
-			return &regs[i];
-	return NULL;
+	if (off >= VTD_PQH && off <= VTD_PEUADDR && !(vtd->ecap & VTD_ECAP_PRS))
+		return NULL;
+	return off / 4 < ARRAY_SIZE(regs) && regs[off / 4].field ? &regs[off / 4] : NULL;
 }
 
 /*
@@ -82,7 +87,7 @@ static u32 *frcd__dword(struct vtd *vtd, u32 off)
 static u32 dword__read(struct vtd *vtd, u32 off)
 {
 	const u32 *frcd = frcd__dword(vtd, off);
-	const struct reg *reg = reg__find(off);
+	const struct reg *reg = reg__find(vtd, off);
 
 	if (frcd)
 		return *frcd;
@@ -92,13 +97,14 @@ static u32 dword__read(struct vtd *vtd, u32 off)
 		return vtd_fault__status(vtd);
 	if (!reg)
 		return 0;
-	return *(u32 *)((u8 *)vtd + reg->field + (off - reg->off));
+	return *(u32 *)((u8 *)vtd + reg->field);
 }
 
 /* --- Global commands (11.4.4, 6.6, 6.7) --- */
 
 static void gcmd__set_root(struct vtd *vtd)
 {
+	trace(vtd_table, "root 0x%llx -> 0x%llx", vtd->root, vtd->rtaddr);
 	vtd->root = vtd->rtaddr;
 	vtd->gsts |= VTD_GCMD_SRTP;
 	/* ESRTPS: the guest relies on it. */
@@ -199,31 +205,33 @@ static void iotlb__run(struct vtd *vtd)
 
 /* --- Writes --- */
 
-static u64 reg__writable(const struct vtd *vtd, const struct reg *reg)
+static u32 reg__writable(const struct vtd *vtd, u32 off)
 {
-	if (reg->off != VTD_IRTA)
-		return reg->writable;
+	const u32 writable = regs[off / 4].writable;
+
+	if (ALIGN_DOWN(off, 8) != VTD_IRTA)
+		return writable;
 	if (!(vtd->ecap & VTD_ECAP_IR))
 		return 0;
-	return vtd->ecap & VTD_ECAP_EIM ? reg->writable : reg->writable & ~VTD_IRTA_EIME;
+	return vtd->ecap & VTD_ECAP_EIM || off != VTD_IRTA ? writable : writable & ~VTD_IRTA_EIME;
 }
 
 static void reg__store(struct vtd *vtd, u32 off, u32 val, u32 mask)
 {
-	const struct reg *reg = reg__find(off);
+	const struct reg *reg = reg__find(vtd, off);
 	u32 *dword, writable;
 
 	if (!reg)
 		return;
-	dword = (u32 *)((u8 *)vtd + reg->field + (off - reg->off));
-	writable = (reg__writable(vtd, reg) >> (8 * (off - reg->off))) & mask;
+	dword = (u32 *)((u8 *)vtd + reg->field);
+	writable = reg__writable(vtd, off) & mask;
 	*dword = (*dword & ~writable) | (val & writable);
 }
 
 /* @val has only bits of @mask. */
 static void dword__write(struct vtd *vtd, u32 off, u32 val, u32 mask)
 {
-	trace(vtd_reg, "0x%03x = 0x%08x mask 0x%08x", off, val, mask);
+	trace(vtd_reg, "%s 0x%03x = 0x%08x mask 0x%08x", vtd_name__reg(off), off, val, mask);
 
 	/* FRCD: of each record only F, bit 127, is more than read-only. */
 	if (frcd__dword(vtd, off)) {
@@ -246,6 +254,15 @@ static void dword__write(struct vtd *vtd, u32 off, u32 val, u32 mask)
 		return;
 	case VTD_IECTL:
 		vtd_event__control(vtd, &vtd->ie, val, mask);
+		return;
+	case VTD_PECTL:
+		if (reg__find(vtd, off))
+			vtd_event__control(vtd, &vtd->pe, val, mask);
+		return;
+	case VTD_PRS:
+		vtd->prs &= ~val;
+		if (!vtd->prs)
+			vtd->pe.ctl &= ~VTD_EVENT_IP;
 		return;
 	case VTD_ICS:
 		if (val & 1) {
@@ -277,7 +294,10 @@ void vtd_regs__access(struct bus_region *r, u64 off, u8 *data, u32 len, bool wri
 		if (write) {
 			u32 mask = GENMASK(8 * n - 1, 0);
 
-			memcpy(&val, data, n);
+			if (likely(n == 4)) /* no loop over bytes for the tail of the queue */
+				memcpy(&val, data, 4);
+			else
+				memcpy(&val, data, n);
 			dword__write(vtd, off & ~3ULL, val << shift, mask << shift);
 		} else {
 			val = dword__read(vtd, off & ~3ULL) >> shift;
@@ -298,6 +318,8 @@ void vtd_regs__reset(struct vtd *vtd)
 	vtd->iqh = vtd->iqt = vtd->iqa = 0;
 	vtd->ics = 0;
 	vtd->iqercd = 0;
+	vtd->pqh = vtd->pqt = vtd->pqa = 0;
+	vtd->prs = 0;
 	vtd->fsts = 0;
 	vtd->fri = 0;
 	vtd->fe = vtd->ie = vtd->pe = (struct vtd_event){ .ctl = VTD_EVENT_IM };

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "iommu/vtd.h"
+#include "iommu/cache.h"
 
 /* Bytes from @addr to where the interrupt range begins; all the address space if it is behind. */
 static u64 until_msi(u64 addr)
@@ -17,25 +17,47 @@ static const struct vtd_ctx *find_ctx(struct vtd *vtd, const struct dma_req *req
 	const struct vtd_ctx *cached = vtd_cache__ctx(vtd->cache, req->sid, req->pasid);
 	struct vtd_ctx ctx;
 
-	if (likely(cached))
+	if (likely(cached)) {
+		vtd->stats.ctx_hit++;
 		return cached;
+	}
+	vtd->stats.ctx_miss++;
 	if (vtd_entry__lookup(vtd, req->sid, req->pasid, &ctx, fault))
 		return NULL;
 	return vtd_cache__ctx_add(vtd->cache, req->sid, req->pasid, &ctx);
 }
 
-static int translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
+int vtd_translate__leaf(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access,
+			struct vtd_leaf *leaf, struct vtd_fault *fault)
 {
-	struct vtd *vtd = iommu;
+	const struct vtd_leaf *cached = vtd_cache__leaf(vtd->cache, ctx, addr, access);
+
+	if (likely(cached)) {
+		vtd->stats.iotlb_hit++;
+		*leaf = *cached;
+		return 0;
+	}
+	vtd->stats.iotlb_miss += ctx->pgtt != VTD_PGTT_PT;
+	if (vtd_walk__translate(vtd, ctx, addr, access, leaf, fault))
+		return -EFAULT;
+	vtd_cache__leaf_add(vtd->cache, ctx, addr, access, leaf);
+	return 0;
+}
+
+/* All that a request can meet. */
+static __attribute__((noinline)) int translate_any(struct vtd *vtd, const struct dma_req *req,
+						   u64 *gpa, u64 *len)
+{
 	struct vtd_fault fault = {
 		.sid = req->sid, .pasid = req->pasid, .addr = req->addr, .access = req->access
 	};
 	const struct vtd_ctx *ctx;
-	const struct vtd_leaf *leaf;
-	struct vtd_leaf walked;
-	u8 access = req->access;
+	struct vtd_leaf leaf;
+	u8 access = req->access & ~DMA_PROBE;
 	u64 offset, rest;
 
+	if (unlikely(req->access & DMA_TRANSLATED))
+		return vtd_ats__translated(vtd, req, gpa, len);
 	if (!vtd__tes(vtd)) {
 		*gpa = req->addr;
 		*len = req->addr ? -req->addr : ~0ULL;
@@ -44,7 +66,8 @@ static int translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
 
 	/* 3.15: interrupts are not made of DMA; a vector takes the interrupt's path. */
 	if (req->pasid == DMA_NO_PASID && vtd__is_msi(req->addr)) {
-		vtd_fault__record_ir(vtd, req->sid, 0, 0x29, false);
+		if (!(req->access & DMA_PROBE))
+			vtd_fault__record_ir(vtd, req->sid, 0, 0x29, false);
 		return -EFAULT;
 	}
 
@@ -57,22 +80,14 @@ static int translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
 			access |= DMA_PRIV;
 	}
 
-	leaf = vtd_cache__leaf(vtd->cache, ctx, req->addr, access);
-	if (likely(leaf)) {
-		vtd->stats.iotlb_hit++;
-	} else {
-		vtd->stats.iotlb_miss += ctx->pgtt != VTD_PGTT_PT;
-		if (vtd_walk__translate(vtd, ctx, req->addr, access, &walked, &fault))
-			goto blocked;
-		vtd_cache__leaf_add(vtd->cache, ctx, req->addr, access, &walked);
-		leaf = &walked;
-	}
+	if (vtd_translate__leaf(vtd, ctx, req->addr, access, &leaf, &fault))
+		goto blocked;
 
-	offset = req->addr & (BIT(leaf->shift) - 1);
-	rest = BIT(leaf->shift) - offset;
+	offset = req->addr & (BIT(leaf.shift) - 1);
+	rest = BIT(leaf.shift) - offset;
 	if (ctx->pgtt == VTD_PGTT_PT)
 		rest = BIT(vtd__haw(vtd)) - offset;
-	*gpa = leaf->gpa | offset;
+	*gpa = leaf.gpa | offset;
 	/*
 	 * Neither what is asked for nor where it goes may run into interrupts; a large page may
 	 * begin outside of them, so a hit is checked as well.
@@ -89,10 +104,41 @@ static int translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
 	return 0;
 
 blocked:
-	vtd_fault__record(vtd, &fault);
+	if (!(req->access & DMA_PROBE))
+		vtd_fault__record(vtd, &fault);
 	return -EFAULT;
+}
+
+/*
+ * What most requests meet: an IOTLB entry of 4 KiB, whose page the walk has found to be allowed and
+ * outside of the interrupt range.  No entry gives rights beyond reading and writing, so requests of
+ * other kinds go the other way.
+ */
+static int translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
+{
+	struct vtd *vtd = iommu;
+	const u64 addr = req->addr, offset = addr & (4 * KiB - 1);
+	const u8 need = req->access & ~DMA_PROBE;
+	const struct ctx_slot *ctx = cache__ctx_find(vtd->cache, req->sid, req->pasid);
+	const struct tlb_slot *slot;
+
+	if (unlikely(!ctx || !vtd__tes(vtd) || vtd__is_msi(addr)))
+		return translate_any(vtd, req, gpa, len);
+	slot = cache__tlb_find(vtd->cache, ctx->tag, addr >> 12);
+	if (unlikely(!slot || (slot->leaf.perm & need) != need))
+		return translate_any(vtd, req, gpa, len);
+
+	vtd->stats.ctx_hit++;
+	vtd->stats.iotlb_hit++;
+	*gpa = slot->leaf.gpa | offset;
+	*len = 4 * KiB - offset;
+	return 0;
 }
 
 const struct dma_ops vtd_dma_ops = {
 	.translate = translate,
+	.ats = vtd_ats__request,
+	.page_request = vtd_prq__request,
+	.listen = vtd_devtlb__listen,
+	.unlisten = vtd_devtlb__unlisten,
 };

@@ -16,42 +16,6 @@ static struct {
 	u64 cap, ecap;
 } option;
 
-/* Everything that is emulated, as far as a common guest can use it. */
-static const struct vtd_config config_vtd = {
-	.aw = 48,
-	.scalable = true,
-	.fs = true,
-	.ss = true,
-	.nest = true,
-	.pt = true,
-	.fs1gp = true,
-	.srs = true,
-	.eafs = true,
-	.smpwc = true,
-	.ir = true,
-	.eim = true,
-	.sc = true,
-	.pasid_bits = 20,
-};
-
-/* The most that host page tables can stand behind; assigned devices narrow it to what they have. */
-static const struct vtd_config config_nested = {
-	.aw = 48,
-	.scalable = true,
-	.fs = true,
-	.pt = true,
-	.fl5 = true,
-	.fs1gp = true,
-	.srs = true,
-	.eafs = true,
-	.smpwc = true,
-	.ir = true,
-	.eim = true,
-	.cm = true,
-	.pasid_bits = 20,
-	.assigned = true,
-};
-
 static int viommu__parse(const char *arg)
 {
 	size_t len = strcspn(arg, ",");
@@ -63,9 +27,9 @@ static int viommu__parse(const char *arg)
 		option.wanted = false;
 		return 0;
 	} else if (len == 3 && !memcmp(arg, "vtd", len)) {
-		option.cfg = config_vtd;
+		option.cfg = vtd_config_emulated;
 	} else if (len == 10 && !memcmp(arg, "vtd-nested", len)) {
-		option.cfg = config_nested;
+		option.cfg = vtd_config_nested;
 	} else {
 		pr_err("--viommu=%s: give off, vtd or vtd-nested, options behind a comma", arg);
 		return -EINVAL;
@@ -74,6 +38,17 @@ static int viommu__parse(const char *arg)
 	if (err)
 		return err;
 	return vtd_cap__build(&option.cfg, &option.cap, &option.ecap);
+}
+
+/* An IRTE has room for every APIC id if EIM lets it, a plain MSI for those below 255. */
+static int viommu__validate(void)
+{
+	if (run__cpus() <= CPUS_XAPIC || (option.wanted && option.cfg.eim))
+		return 0;
+	pr_err(
+	    "--cpus %u: more than %d need interrupt remapping in x2APIC mode; add --viommu=vtd%s",
+	    run__cpus(), CPUS_XAPIC, option.wanted ? " without ir=off or eim=off" : "");
+	return -EINVAL;
 }
 
 static const struct option_def viommu_options[] = {
@@ -99,26 +74,11 @@ bool vtd__nested(const struct vtd *vtd)
 	return vtd && vtd->cfg.assigned;
 }
 
-static void debug__handle(struct vm *vm, const char *arg, void *out)
-{
-	if (vm->vtd)
-		vtd_debug__print(vm->vtd, out);
-	else
-		fprintf(out, "no vIOMMU: started with --viommu=off\n");
-}
-
-static struct control_verb debug_verb = {
-	.name = "iommu",
-	.help = "vIOMMU registers, translation tables, bindings and counts",
-	.handle = debug__handle,
-};
-
 static int viommu__setup(struct vm *vm)
 {
 	struct vtd *vtd;
 	int err = -ENOMEM;
 
-	control__register(&debug_verb);
 	if (!option.wanted)
 		return 0;
 
@@ -148,19 +108,12 @@ static int viommu__setup(struct vm *vm)
 		       strerror(-err));
 		goto no_bus;
 	}
-	err = vtd_dmar__add(vtd);
-	if (err) {
-		pr_err("vIOMMU: out of memory for the DMAR table");
-		goto no_dmar;
-	}
 	pci__set_iommu(vm->pci, &vtd_dma_ops, vtd);
 	if (vtd->cfg.ir)
 		irq__set_remap(vm->irq, &vtd_remap_ops, vtd);
 	vm->vtd = vtd;
 	return 0;
 
-no_dmar:
-	bus__del(&vtd->mmio);
 no_bus:
 	vtd_cache__free(vtd->cache);
 	free(vtd);
@@ -202,6 +155,7 @@ static struct module viommu = {
 	.name = "viommu",
 	.level = MODULE_IOMMU,
 	.options = viommu_options,
+	.validate = viommu__validate,
 	.setup = viommu__setup,
 	.teardown = viommu__teardown,
 	.reset = viommu__reset,

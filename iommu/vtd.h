@@ -17,7 +17,12 @@
  *   walk_ss.c    second stage                             3.7
  *   cache.c      context/PASID cache and IOTLB            6.2
  *   translate.c  a DMA request from start to end          3
- *   inv.c        what an invalidation does to caches and bindings
+ *   ats.c        translation and translated requests      4
+ *   devtlb.c     who keeps translations, device-TLBs and others
+ *   prq.c        page request queue                       7.4-7.6
+ *   inv.c        what an invalidation does to caches, bindings and those
+ *   change.c     trace of what an invalidation changed
+ *   debug.c      the state for people; debug_walk.c, debug_entry.c, stat.c, verbs.c
  *   bind.c       PASID entries bound to host page tables; bind_host.c, bind_inv.c, bind_dev.c
  *
  * Loop lock held everywhere.
@@ -40,7 +45,7 @@ struct vtd_bind;
 struct vtd_config {
 	u8 aw; /* second-stage and legacy address width: 39, 48 or 57 */
 	bool scalable, fs, ss, nest, pt, fl5, fs1gp, srs, eafs, smpwc;
-	bool ir, eim, cm, sc, ssads;
+	bool ir, eim, cm, sc, ssads, ats, pri;
 	u8 pasid_bits; /* 0: no PASID */
 	bool assigned; /* vtd-nested: host page tables behind the entries */
 };
@@ -51,15 +56,43 @@ enum vtd_pgtt { VTD_PGTT_FS = 1, VTD_PGTT_SS = 2, VTD_PGTT_NESTED = 3, VTD_PGTT_
 /* RTADDR.TTM (11.4.5) */
 enum vtd_ttm { VTD_TTM_LEGACY = 0, VTD_TTM_SCALABLE = 1, VTD_TTM_RSVD = 2, VTD_TTM_ABORT = 3 };
 
+/* What kind of request: but for the last, the address type on the link (4.1). */
+enum vtd_kind { VTD_UNTRANSLATED = 0, VTD_TRANSLATION = 1, VTD_TRANSLATED = 2, VTD_PAGE_REQUEST };
+
+/* An entry that is read on the way to a translation. */
+enum vtd_entry { VTD_ROOT, VTD_CONTEXT, VTD_PASID_DIR, VTD_PASID, VTD_FS, VTD_SS };
+
+struct vtd_step {
+	enum vtd_entry entry;
+	u8 level;	/* of page tables: 1 is the last */
+	u64 addr;	/* page tables: what is translated */
+	u64 gpa;	/* where it is; of a nested first stage the second stage's input */
+	const u64 *val; /* NULL: not in memory */
+	unsigned int n; /* words of it */
+};
+
+/* One that looks at a translation; it then changes nothing: no accessed or dirty bits. */
+struct vtd_observer {
+	void (*step)(const struct vtd_observer *o, const struct vtd_step *step);
+};
+
 /* What a fault record will say (7.2).  @reason 0: none. */
 struct vtd_fault {
 	u8 reason;
+	u8 kind; /* enum vtd_kind */
 	u16 sid;
 	u32 pasid; /* DMA_NO_PASID: none */
 	u64 addr;
 	u8 access; /* DMA_* */
 	bool fpd;  /* an entry with FPD=1 was met: qualified faults are not recorded */
+	const struct vtd_observer *observer; /* of what led to it, or NULL */
 };
+
+static inline void vtd__observe(const struct vtd_fault *fault, const struct vtd_step *step)
+{
+	if (unlikely(fault->observer))
+		fault->observer->step(fault->observer, step);
+}
 
 /* How requests of one (source, PASID) are translated: a context or PASID entry, decoded. */
 struct vtd_ctx {
@@ -95,11 +128,19 @@ struct vtd_event {
 	u32 ctl, data, addr, uaddr;
 };
 
-/* What was counted, for `lkvm debug --iommu`. */
+/* What was counted, for `lkvm stat --iommu` (stat.c). */
 struct vtd_stats {
 	u64 desc[16]; /* descriptors by type */
-	u64 faults, faults_dropped;
+	u64 iqe[8];   /* the queue's errors by IQEI */
+	u64 ite;
+	u64 faults, faults_dropped; /* of all faults, those for which there was no record */
+	u64 faults_fpd;		    /* besides: silenced by FPD */
+	u64 reasons[256];	    /* all three */
+	u64 ctx_hit, ctx_miss;	    /* context and PASID cache */
 	u64 iotlb_hit, iotlb_miss;
+	u64 walks, fs_reads, ss_reads; /* and the page-table entries that they read */
+	u64 ats, translated;	       /* requests of functions with a device-TLB */
+	u64 page_requests, page_lost;  /* of these, dropped for lack of room */
 	u64 attach, replace, detach, to_parent, bind_failed; /* host operations that succeeded */
 	u64 host_inv_calls, host_inv_ranges;
 	u64 ir_remapped, ir_blocked;
@@ -122,14 +163,17 @@ struct vtd {
 	u64 iqh, iqt, iqa;
 	u32 ics;
 	u64 iqercd;
+	u64 pqh, pqt, pqa;
+	u32 prs;
 	u32 fsts; /* PFO, IQE, ICE, ITE; PPF and FRI are derived */
 	u32 fri;
 	struct vtd_event fe, ie, pe;
 	struct vtd_frcd frcd[VTD_NFRCD];
 	u32 frcd_next; /* the slot the next fault goes to */
 
-	struct vtd_cache *cache; /* cache.c */
-	struct vtd_bind *binds;	 /* bind.c: one per assigned device, linked */
+	struct vtd_cache *cache;	/* cache.c */
+	struct vtd_bind *binds;		/* bind.c: one per assigned device, linked */
+	struct dma_listener *listeners; /* devtlb.c */
 	struct vtd_stats stats;
 	/* The host refused what keeps a device in bounds: the VM is being stopped, and nothing that
 	 * waits for an invalidation may complete any more. */
@@ -167,6 +211,8 @@ static inline bool vtd__is_msi(u64 addr)
 }
 
 /* --- cap.c --- */
+/* What --viommu=vtd and vtd-nested stand for, before their options. */
+extern const struct vtd_config vtd_config_emulated, vtd_config_nested;
 /* Checks the dependencies between the options (one printed line, -EINVAL) and sets cap and ecap. */
 int vtd_cap__build(const struct vtd_config *cfg, u64 *cap, u64 *ecap);
 /*
@@ -206,19 +252,11 @@ void vtd_event__control(struct vtd *vtd, struct vtd_event *ev, u32 val, u32 mask
 /* --- remap.c --- */
 extern const struct irq_remap_ops vtd_remap_ops;
 
-/* --- dmar.c --- */
-/* The DMAR table that tells the guest about the unit (VT-d 8). */
-int vtd_dmar__add(struct vtd *vtd);
-
-/* --- debug.c --- */
-/* Registers, the guest's tables, bindings, counts: for `lkvm debug --iommu`. Bounded. */
-void vtd_debug__print(struct vtd *vtd, FILE *out);
-
 /* --- entry.c --- */
 /*
- * Find and check the entry for (@sid, @pasid) in guest memory as it is now.  0 with @ctx filled, or
- * -EFAULT with fault->reason and fault->fpd set (sid, pasid, addr, access are the caller's).
- * Translation must be enabled.
+ * Find and check the entry for (@sid, @pasid) in guest memory as it is now, for a request of
+ * fault->kind.  0 with @ctx filled (for VTD_TRANSLATED not, which needs nothing of it), or -EFAULT with
+ * fault->reason and fault->fpd set (the rest of @fault is the caller's).  Translation must be enabled.
  */
 int vtd_entry__lookup(struct vtd *vtd, u16 sid, u32 pasid, struct vtd_ctx *ctx,
 		      struct vtd_fault *fault);
@@ -243,6 +281,30 @@ int vtd_walk__translate(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8
 
 /* --- translate.c --- */
 extern const struct dma_ops vtd_dma_ops;
+/* As vtd_walk__translate(), through the IOTLB. */
+int vtd_translate__leaf(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access,
+			struct vtd_leaf *leaf, struct vtd_fault *fault);
+
+/* --- ats.c --- */
+/* dma_ops.ats */
+int vtd_ats__request(void *iommu, const struct dma_req *req, struct dma_ats *ats);
+/* dma_ops.translate for requests with DMA_TRANSLATED. */
+int vtd_ats__translated(struct vtd *vtd, const struct dma_req *req, u64 *gpa, u64 *len);
+
+/* --- prq.c --- */
+/* dma_ops.page_request */
+void vtd_prq__request(void *iommu, const struct dma_page_req *req);
+
+/* --- devtlb.c --- */
+/* dma_ops.listen and .unlisten */
+void vtd_devtlb__listen(void *iommu, struct dma_listener *l);
+void vtd_devtlb__unlisten(void *iommu, struct dma_listener *l);
+/* As the guest asks it of the device-TLB of @sid; false: there is none, and no completion comes. */
+bool vtd_devtlb__invalidate(struct vtd *vtd, u16 sid, u32 pasid, u64 addr, u64 len, bool all);
+/* A page group response to the device @sid; dropped if it takes none. */
+void vtd_devtlb__respond(struct vtd *vtd, u16 sid, u32 pasid, u16 prgi, enum dma_page_resp code);
+/* Translations of [@addr, @addr + @len) may have ended (@len 0: of anything): tell all others. */
+void vtd_devtlb__changed(struct vtd *vtd, u64 addr, u64 len);
 
 /* --- cache.c --- */
 struct vtd_cache *vtd_cache__new(void);

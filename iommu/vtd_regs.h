@@ -26,6 +26,14 @@
 #define VTD_IEUADDR 0x0ac
 #define VTD_IQERCD  0x0b0
 #define VTD_IRTA    0x0b8
+#define VTD_PQH	    0x0c0
+#define VTD_PQT	    0x0c8
+#define VTD_PQA	    0x0d0
+#define VTD_PRS	    0x0dc
+#define VTD_PECTL   0x0e0
+#define VTD_PEDATA  0x0e4
+#define VTD_PEADDR  0x0e8
+#define VTD_PEUADDR 0x0ec
 /* Where CAP.FRO and ECAP.IRO, in units of 16 bytes, say. */
 #define VTD_IVA	  0x0f0
 #define VTD_IOTLB 0x0f8
@@ -46,17 +54,24 @@
 #define VTD_FSTS_ICE BIT(5)
 #define VTD_FSTS_ITE BIT(6)
 
-/* FECTL, IECTL (11.4.7.2, 11.4.9.5) */
+/* FECTL, IECTL, PECTL (11.4.7.2, 11.4.9.5, 11.4.11.5) */
 #define VTD_EVENT_IM BIT(31)
 #define VTD_EVENT_IP BIT(30)
+
+/* PRS (11.4.11.4) */
+#define VTD_PRS_PPR BIT(0)
+#define VTD_PRS_PRO BIT(1)
 
 /* IQA (11.4.9.3), IRTA (11.4.10) */
 #define VTD_IQA_DW    BIT(11)
 #define VTD_IRTA_EIME BIT(11)
 
 /* CAP and ECAP bits that change what other registers do (11.4.2, 11.4.3) */
+#define VTD_ECAP_DT   BIT(2)
 #define VTD_ECAP_IR   BIT(3)
 #define VTD_ECAP_EIM  BIT(4)
+#define VTD_ECAP_PRS  BIT(29)
+#define VTD_ECAP_PDS  BIT(42)
 #define VTD_ECAP_SMTS BIT(43)
 
 /* The largest address mask of second-stage, and index mask of IRTE, invalidations. */

@@ -17,6 +17,7 @@ int vtd_walk__translate(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8
 {
 	int err;
 
+	vtd->stats.walks++;
 	fault->fpd = ctx->fpd;
 	if (access & DMA_EXEC) /* ECAP.ERS is 0 */
 		return walk__fail(fault, 0x5c);

@@ -26,9 +26,23 @@ static inline unsigned int walk__shift(unsigned int level)
 	return 12 + 9 * (level - 1);
 }
 
-/* Set @bits in *@ptr, which was read as @entry; false if the guest changed it meanwhile. */
-static inline bool walk__set(u64 *ptr, u64 entry, u64 bits)
+/* The entry at @gpa is *@val (NULL: unreadable). */
+static inline void walk__step(const struct vtd_fault *fault, enum vtd_entry entry,
+			      unsigned int level, u64 addr, u64 gpa, const u64 *val)
 {
+	vtd__observe(fault, &(struct vtd_step){ .entry = entry,
+						.level = (u8)level,
+						.addr = addr,
+						.gpa = gpa,
+						.val = val,
+						.n = 1 });
+}
+
+/* Set @bits in *@ptr, which was read as @entry; false if the guest changed it meanwhile. */
+static inline bool walk__set(const struct vtd_fault *fault, u64 *ptr, u64 entry, u64 bits)
+{
+	if (fault->observer)
+		return true;
 	return __atomic_compare_exchange_n(ptr, &entry, entry | bits, false, __ATOMIC_SEQ_CST,
 					   __ATOMIC_SEQ_CST);
 }

@@ -72,7 +72,7 @@ static int set_flags(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, bool 
 		if (err)
 			return err;
 	}
-	if (!walk__set(ptr, *entry, flags))
+	if (!walk__set(fault, ptr, *entry, flags))
 		return 1;
 	*entry |= flags;
 	return 0;
@@ -124,9 +124,13 @@ int walk__fs(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 access, st
 		bool top = level == ctx->fs_levels, last;
 
 		err = locate(vtd, ctx, pos, top, false, &ptr, fault);
-		if (err)
+		if (err) {
+			walk__step(fault, VTD_FS, level, addr, pos, NULL);
 			return err;
+		}
 		entry = READ_ONCE(*ptr);
+		vtd->stats.fs_reads++;
+		walk__step(fault, VTD_FS, level, addr, pos, &entry);
 		if (!(entry & FS_P))
 			return walk__fail(fault, 0x71);
 		last = level == 1 || (entry & FS_PS);

@@ -70,9 +70,13 @@ int walk__ss(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 need, stru
 		u64 *ptr = mem__ptr(vtd->mem, table + index * 8, 8);
 		bool last;
 
-		if (!ptr)
+		if (!ptr) {
+			walk__step(fault, VTD_SS, level, addr, table + index * 8, NULL);
 			return walk__fail(fault, level == ctx->ss_levels ? why->top : why->access);
+		}
 		entry = READ_ONCE(*ptr);
+		vtd->stats.ss_reads++;
+		walk__step(fault, VTD_SS, level, addr, table + index * 8, &entry);
 		if (!(entry & (SS_R | SS_W)))
 			return walk__fail(fault, need & DMA_WRITE ? why->absent_w : why->absent_r);
 		last = level == 1 || (entry & SS_PS);
@@ -89,7 +93,7 @@ int walk__ss(struct vtd *vtd, const struct vtd_ctx *ctx, u64 addr, u8 need, stru
 		if (ctx->ssade && (entry & flags) != flags) {
 			if (!ctx->pwsnp)
 				return walk__fail(fault, 0x7c);
-			if (!walk__set(ptr, entry, flags)) {
+			if (!walk__set(fault, ptr, entry, flags)) {
 				if (retries++ == WALK_RETRIES)
 					return walk__fail(fault, 0x7d);
 				continue;

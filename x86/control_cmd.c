@@ -16,11 +16,11 @@
 #define GRACE	 10 /* seconds a guest has to power off */
 #define PATIENCE 30 /* and those the machine then has to put everything away */
 
-enum { OPT_NAME = 1, OPT_JSON = 2, OPT_FORCE = 4, OPT_GRACE = 8 };
+enum { OPT_NAME = 1, OPT_JSON = 2, OPT_FORCE = 4, OPT_GRACE = 8, OPT_IOMMU = 16 };
 
 struct options {
 	const char *name;
-	bool json, force;
+	bool json, force, iommu;
 	u64 grace;
 };
 
@@ -33,6 +33,8 @@ static int parse(int argc, char **argv, unsigned int allowed, struct options *o)
 
 		if ((allowed & OPT_JSON) && !strcmp(text, "--json")) {
 			o->json = true;
+		} else if ((allowed & OPT_IOMMU) && !strcmp(text, "--iommu")) {
+			o->iommu = true;
 		} else if ((allowed & OPT_FORCE) && !strcmp(text, "--force")) {
 			o->force = true;
 		} else if ((allowed & OPT_NAME) &&
@@ -46,7 +48,8 @@ static int parse(int argc, char **argv, unsigned int allowed, struct options *o)
 			       CONTROL_GRACE_MAX);
 			return VM_USAGE;
 		} else {
-			pr_err("%s: unexpected %s; use lkvm %s%s%s%s%s", argv[0], text, argv[0],
+			pr_err("%s: unexpected %s; use lkvm %s%s%s%s%s%s", argv[0], text, argv[0],
+			       allowed & OPT_IOMMU ? " [--iommu]" : "",
 			       allowed & OPT_NAME ? " [--name NAME]" : "",
 			       allowed & OPT_JSON ? " [--json]" : "",
 			       allowed & OPT_GRACE ? " [--grace SECONDS]" : "",
@@ -114,9 +117,11 @@ int cmd_list(int argc, char **argv)
 int cmd_stat(int argc, char **argv)
 {
 	struct options o;
-	int ret = parse(argc, argv, OPT_NAME | OPT_JSON, &o);
+	int ret = parse(argc, argv, OPT_NAME | OPT_JSON | OPT_IOMMU, &o);
 
-	return ret ? ret : control__request(o.name, "stat", o.json ? "json" : NULL, NULL);
+	return ret ? ret
+		   : control__request(o.name, o.iommu ? "iommu-stat" : "stat",
+				      o.json ? "json" : NULL, NULL);
 }
 
 int cmd_pause(int argc, char **argv)

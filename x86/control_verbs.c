@@ -168,7 +168,8 @@ static void verb_nmi(struct vm *vm, const char *arg, void *out)
 		fprintf(out, "error: --nmi %s: give a vCPU from 0 to %u\n", arg, vm->cpus - 1);
 		return;
 	}
-	msg.addr |= cpu << 12;
+	/* In KVM's form of 32-bit destinations. */
+	msg.addr |= (cpu & 0xff) << 12 | (cpu >> 8) << 40;
 	if (irq__msi_direct(vm->irq, &msg) < 0)
 		fprintf(out, "error: --nmi: KVM did not take it\n");
 }

@@ -8,23 +8,49 @@
 #include "lkvm/dma.h"
 #include "lkvm/mem.h"
 
+/* Where @addr is; *@len is cut to how much is contiguous and allowed there. */
+static int dma_translate(struct dma_as *as, u32 pasid, u64 addr, u8 access, u64 *gpa, u64 *len)
+{
+	struct dma_req req = {
+		.addr = addr,
+		.pasid = pasid,
+		.sid = as->sid,
+		.access = access,
+	};
+	u64 n = *len;
+
+	*gpa = addr;
+	if (!as->ops)
+		return 0;
+	if (as->ops->translate(as->iommu, &req, gpa, &n) < 0)
+		return -EFAULT;
+	*len = MIN(*len, n);
+	return 0;
+}
+
 /* The first contiguous piece of [@addr, @addr + *@len) as a pointer, *@len cut to its length. */
 static void *dma_piece(struct dma_as *as, u32 pasid, u64 addr, u64 *len, u8 access)
 {
-	u64 gpa = addr, n = *len;
+	u64 gpa;
 
-	if (as->ops) {
-		struct dma_req req = {
-			.addr = addr,
-			.pasid = pasid,
-			.sid = as->sid,
-			.access = access,
-		};
+	if (dma_translate(as, pasid, addr, access, &gpa, len))
+		return NULL;
+	return mem__ptr(as->mem, gpa, *len);
+}
 
-		if (as->ops->translate(as->iommu, &req, &gpa, &n) < 0)
-			return NULL;
-		*len = MIN(*len, n);
-	}
+void *dma__piece(struct dma_as *as, u64 addr, u64 *len, u8 access)
+{
+	const struct mem_region *ram;
+	unsigned int n;
+	u64 gpa;
+
+	if (dma_translate(as, DMA_NO_PASID, addr, access, &gpa, len))
+		return NULL;
+	/* Unlike an access, this may be of more than there is. */
+	ram = mem__regions(as->mem, &n);
+	for (unsigned int i = 0; i < n; i++)
+		if (gpa >= ram[i].gpa && gpa - ram[i].gpa < ram[i].size)
+			*len = MIN(*len, ram[i].size - (gpa - ram[i].gpa));
 	return mem__ptr(as->mem, gpa, *len);
 }
 

@@ -45,10 +45,12 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define MCR_LOOP BIT(4)
 #define MCR_MASK 0x1f
 
-#define LSR_DR	 BIT(0)
-#define LSR_OE	 BIT(1)
-#define LSR_THRE BIT(5)
-#define LSR_TEMT BIT(6)
+#define LSR_DR	  BIT(0)
+#define LSR_OE	  BIT(1)
+#define LSR_BI	  BIT(4)
+#define LSR_THRE  BIT(5)
+#define LSR_TEMT  BIT(6)
+#define LSR_FIFOE BIT(7)
 
 #define MSR_DELTA     0x0f
 #define MSR_TERI      BIT(2)
@@ -59,6 +61,7 @@ enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_S
 #define MSR_CONNECTED (MSR_CTS | MSR_DSR | MSR_DCD)
 
 #define FIFO_SIZE 64
+#define RX_BREAK  BIT(8) /* in the FIFO: the line was held, not a character */
 
 struct serial {
 	struct irqchip *irq;
@@ -66,7 +69,7 @@ struct serial {
 	bool overrun;
 	bool thre_pending; /* the transmitter became empty and nobody has looked */
 	bool line;	   /* as driven */
-	u8 fifo[FIFO_SIZE];
+	u16 fifo[FIFO_SIZE];
 	u32 head, tail; /* free running */
 	struct bus_region region;
 };
@@ -76,12 +79,18 @@ static u32 rx_count(const struct serial *s)
 	return s->head - s->tail;
 }
 
+/* What arrives next is a break that LSR has not told yet. */
+static bool rx_break(const struct serial *s)
+{
+	return rx_count(s) && (s->fifo[s->tail % FIFO_SIZE] & RX_BREAK);
+}
+
 /* The interrupt with the highest priority. */
 static u8 pending_irq(const struct serial *s)
 {
 	static const u8 trigger[] = { 1, 4, 8, 14 };
 
-	if ((s->ier & IER_RLSI) && s->overrun)
+	if ((s->ier & IER_RLSI) && (s->overrun || rx_break(s)))
 		return IIR_RLSI;
 	if ((s->ier & IER_RDI) && rx_count(s)) {
 		/* Below the trigger level it is the timeout, which has always passed. */
@@ -112,7 +121,7 @@ static void update_irq(struct serial *s)
 	irq__line(s->irq, GSI_COM1, line);
 }
 
-static void rx_put(struct serial *s, u8 c)
+static void rx_put(struct serial *s, u16 c)
 {
 	if (rx_count(s) == FIFO_SIZE)
 		s->overrun = true;
@@ -236,16 +245,24 @@ static u8 read_data(struct serial *s)
 	u8 c = 0;
 
 	if (rx_count(s))
-		c = s->fifo[s->tail++ % FIFO_SIZE];
+		c = (u8)s->fifo[s->tail++ % FIFO_SIZE];
 	if (!rx_count(s))
 		refill(s);
 	return c;
 }
 
+/* Reading it takes back what it tells of the next character; FIFOE stays while others follow. */
 static u8 read_lsr(struct serial *s)
 {
 	u8 val = rx_count(s) ? LSR_DR : 0;
 
+	for (u32 i = s->tail; (s->fcr & FCR_ENABLE) && i != s->head; i++)
+		if (s->fifo[i % FIFO_SIZE] & RX_BREAK)
+			val |= LSR_FIFOE;
+	if (rx_break(s)) {
+		val |= LSR_BI;
+		s->fifo[s->tail % FIFO_SIZE] &= (u16)~RX_BREAK;
+	}
 	if (tx_room())
 		val |= LSR_THRE | LSR_TEMT;
 	if (s->overrun)
@@ -309,6 +326,39 @@ static void serial_access(struct bus_region *r, u64 off, u8 *data, u32 len, bool
 
 static struct serial com1;
 
+/*
+ * Linux takes the character that follows a break on its console for a magic SysRq.  Both go past what
+ * waits in our stdin, so that nothing comes between them.
+ */
+static void verb_sysrq(struct vm *vm, const char *arg, void *out)
+{
+	struct serial *s = &com1;
+
+	if (arg[0] <= ' ' || arg[0] > '~' || arg[1]) {
+		fprintf(out, "error: --sysrq \"%s\": give one printable character, such as h\n",
+			arg);
+	} else if (term__taken()) {
+		fprintf(out, "error: --sysrq: a virtio console has no break, and with it COM1 no "
+			     "input; write to /proc/sysrq-trigger in the guest\n");
+	} else if (!(s->ier & IER_RDI) || !gated_in(s)) {
+		fprintf(out, "error: --sysrq: the guest does not listen on COM1; is its console "
+			     "ttyS0, and open?\n");
+	} else if (rx_count(s) > FIFO_SIZE - 2) {
+		fprintf(out, "error: --sysrq: the guest does not take what has come on COM1; "
+			     "try --nmi\n");
+	} else {
+		rx_put(s, RX_BREAK);
+		rx_put(s, (u8)arg[0]);
+		update_irq(s);
+	}
+}
+
+static struct control_verb sysrq_verb = {
+	.name = "sysrq",
+	.help = "break and KEY on the serial port: a magic SysRq of Linux (h: help)",
+	.handle = verb_sysrq,
+};
+
 static int serial_setup(struct vm *vm)
 {
 	int ret;
@@ -329,6 +379,7 @@ static int serial_setup(struct vm *vm)
 		pr_err("cannot place the serial port: %s", strerror(-ret));
 		return ret;
 	}
+	control__register(&sysrq_verb);
 	if (term__taken())
 		return 0;
 	term__on_input(on_input, &com1);

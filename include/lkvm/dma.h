@@ -26,6 +26,8 @@ enum dma_access {
 	DMA_PRIV = 8, /* the same */
 	/* The address is a translation completion's (PCIe 10.2.1 AT=10): a device-TLB's user. */
 	DMA_TRANSLATED = 16,
+	/* Nobody is about to access: only asked whether it would be allowed.  No fault is recorded. */
+	DMA_PROBE = 32,
 };
 
 struct dma_req {
@@ -54,7 +56,7 @@ struct dma_page_req {
 	bool last; /* of its group: wants a response */
 };
 
-/* Response codes of a page request group (PCIe 10.4.2.1). */
+/* Response codes of a page request group (PCIe 10.4.2.1); a guest may also send those reserved. */
 enum dma_page_resp { DMA_PAGE_OK = 0, DMA_PAGE_INVALID = 1, DMA_PAGE_FAILED = 15 };
 
 struct dma_listener;
@@ -63,7 +65,7 @@ struct dma_ops {
 	/*
 	 * Translate: *@gpa is where req->addr is, *@len (>= 1) how many bytes from there are
 	 * contiguous in both spaces and allowed.  0, or -EFAULT if blocked: the IOMMU has then
-	 * recorded the fault.
+	 * recorded the fault, unless DMA_PROBE says not to.
 	 */
 	int (*translate)(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len);
 	/*
@@ -127,6 +129,12 @@ int dma__map(struct dma_as *as, u64 addr, u64 len, u8 access, struct iovec *iov,
 /* The same for a request with PASID (or DMA_NO_PASID). */
 int dma__map_pasid(struct dma_as *as, u32 pasid, u64 addr, u64 len, u8 access, struct iovec *iov,
 		   int max);
+
+/*
+ * What begins at @addr, as far as it is in one piece: a pointer, *@len (> 0) being cut to its length.
+ * NULL if that one byte cannot be accessed.  For who keeps translations (struct dma_listener).
+ */
+void *dma__piece(struct dma_as *as, u64 addr, u64 *len, u8 access);
 
 /* Copy; -EFAULT if any byte is refused (bytes before it may have been copied, as in hardware). */
 int dma__read(struct dma_as *as, u64 addr, void *buf, u64 len);

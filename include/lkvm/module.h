@@ -21,7 +21,8 @@ enum module_level {
 	MODULE_BUS,	 /* the PCI root */
 	MODULE_IOMMU,	 /* before the first PCI function exists */
 	MODULE_DEVICE,	 /* everything the guest finds */
-	MODULE_FIRMWARE, /* ACPI tables and the kernel image: needs to know all devices */
+	MODULE_TABLES,	 /* what describes the devices to the guest: needs to know all of them */
+	MODULE_FIRMWARE, /* ACPI tables and the kernel image */
 	MODULE_LATE,	 /* control socket */
 };
 

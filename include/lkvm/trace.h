@@ -12,6 +12,8 @@
 #define TRACE_EVENTS(X)                                                                            \
 	X(vtd_reg, "VT-d register writes")                                                         \
 	X(vtd_inv, "VT-d invalidation descriptors")                                                \
+	X(vtd_table, "VT-d entries in use that have changed: what they said, and say")             \
+	X(vtd_prq, "VT-d page requests and their answers")                                         \
 	X(vtd_fault, "VT-d faults")                                                                \
 	X(vtd_ir, "interrupt remapping results")                                                   \
 	X(bind_attach, "a device or PASID attached to a host page table")                          \
@@ -22,6 +24,7 @@
 	X(hwpt_free, "host page table objects destroyed")                                          \
 	X(pci_bar, "BARs moved")                                                                   \
 	X(vfio_irq, "interrupts of assigned devices armed")                                        \
+	X(vhost, "translations that vhost asks for, and their ends")                               \
 	X(virtio, "virtio device status changes")                                                  \
 	X(exit, "accesses nobody claims")
 

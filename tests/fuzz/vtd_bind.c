@@ -17,10 +17,6 @@ void vtd_fault__raise(struct vtd *unit, u32 bits)
 	unit->fsts |= bits;
 }
 
-void vtd_event__raise(struct vtd *unit, struct vtd_event *ev)
-{
-}
-
 void irq__refresh(struct irqchip *irq)
 {
 }

@@ -23,6 +23,7 @@ static const struct {
 } known[] = {
 	{ VTD_GCMD, 4 }, { VTD_RTADDR, 8 }, { VTD_CCMD, 8 }, { VTD_FSTS, 4 }, { VTD_FECTL, 4 },
 	{ VTD_IQT, 8 },	 { VTD_IQA, 8 },    { VTD_ICS, 4 },  { VTD_IECTL, 4 }, { VTD_IRTA, 8 },
+	{ VTD_PQH, 8 },	 { VTD_PQT, 8 }, { VTD_PQA, 8 }, { VTD_PRS, 4 }, { VTD_PECTL, 4 },
 	{ VTD_IVA, 8 },	 { VTD_IOTLB, 8 },  { VTD_FRCD + 8, 8 },
 };
 
@@ -39,6 +40,10 @@ static void check(const struct vtd *vtd, u64 cap, u64 ecap)
 	must(!(vtd->fsts & ~(VTD_FSTS_PFO | VTD_FSTS_IQE | VTD_FSTS_ICE | VTD_FSTS_ITE)),
 	     "FSTS has only bits that exist");
 	must(!(vtd->ics & ~1u), "ICS is a bit");
+	must(!(vtd->prs & ~3u), "PRS is two");
+	must(!((vtd->pqh | vtd->pqt) & ~GENMASK(18, 5)), "head and tail are of the largest queue");
+	must(vtd->ecap & VTD_ECAP_PRS || !(vtd->pqh | vtd->pqt | vtd->pqa | vtd->prs),
+	     "without PRS its registers are reserved");
 }
 
 /* Interrupts that pass have a destination and a vector in the format KVM takes. */
@@ -53,6 +58,24 @@ static void remap(struct vtd *vtd, struct input *in)
 		return;
 	must(vtd__is_msi((u32)out.addr), "what was remapped is still a message");
 }
+
+/* A function with a device-TLB, of which SID 0 is the likeliest in random descriptors. */
+static void hear(struct dma_listener *l, u32 pasid, u64 addr, u64 len, bool all)
+{
+	must(pasid == DMA_NO_PASID || pasid < BIT(20), "a PASID has 20 bits");
+	must(!(len & (len - 1)) && (len ? len >= 4096 : !addr), "a range is a power of two");
+	must(!len || !(addr & (len - 1)), "and aligned");
+}
+
+static void hear_response(struct dma_listener *l, u32 pasid, u16 prgi, enum dma_page_resp code)
+{
+	must(pasid == DMA_NO_PASID || pasid < BIT(20), "a PASID has 20 bits");
+	must(prgi < BIT(9) && code < 16, "group and code are in range");
+}
+
+static struct dma_listener device = { .invalidate = hear,
+				      .page_response = hear_response,
+				      .ats = true };
 
 #define QUEUE 0xe000ULL
 #define IRTES 0x8000ULL
@@ -138,7 +161,7 @@ static void step(struct vtd *vtd, struct input *in)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
-	struct vtd_config cfg = fake_cfg;
+	struct vtd_config cfg = vtd_config_emulated;
 	struct vtd *vtd;
 	u64 cap, ecap;
 	u8 how = in__u8(&in);
@@ -149,11 +172,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cfg.scalable = cfg.fs = cfg.nest = cfg.srs = false;
 		cfg.eafs = cfg.smpwc = cfg.fs1gp = false;
 		cfg.pasid_bits = 0;
+		cfg.pri = false;
 	}
+	if (how & 8)
+		cfg.pri = false;
+	if (how & 16)
+		cfg.ats = cfg.pri = false;
 	if (vtd_cap__build(&cfg, &cap, &ecap))
 		return 0;
 	vtd = fake__new(&cfg);
 	lose_isolation = false;
+	vtd_devtlb__listen(vtd, &device);
 	if (how & 4)
 		enable(vtd);
 	while (in.left) {

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Translation tables of any content.  A request that is answered from the caches must get what a
- * fresh lookup and walk of the same memory gives, and every byte of the range it is told.
+ * fresh lookup and walk of the same memory gives, and every byte of the range it is told; a page that
+ * a device-TLB gets must be what walks give, too.  Page requests are in the queue, or refused.
  */
 
-#include "tests/unit/vtd_guest.h"
-
-#include "iommu/bind.c"
-#include "iommu/bind_dev.c"
-#include "iommu/bind_host.c"
-#include "iommu/bind_inv.c"
-#include "iommu/cache.c"
-#include "iommu/inv.c"
-#include "iommu/translate.c"
-#include "iommu/walk.c"
-#include "iommu/walk_fs.c"
-#include "iommu/walk_ss.c"
+#include "tests/unit/vtd_dma.h"
 
 #include "tests/fuzz/fuzz.h"
 
@@ -27,7 +17,6 @@
 #define MAX_REQUESTS 256
 #define MAX_SEEN     64
 
-static struct vtd vtd;
 static u8 before[ARENA_SIZE];
 
 /*
@@ -108,11 +97,11 @@ static u64 at(unsigned int page)
 static void skeleton(enum vtd_ttm ttm)
 {
 	for (unsigned int sid = 0; sid < 4 && ttm == VTD_TTM_LEGACY; sid++) {
-		entry(1, sid * 2, at(8) | (sid == 3 ? 8 : 0) | 1);
+		entry(1, sid * 2, at(8) | (sid == 3 ? 8 : sid == 2 ? 4 : 0) | 1);
 		entry(1, sid * 2 + 1, (sid + 1) << 8 | 2); /* 48 bits */
 	}
 	for (unsigned int sid = 0; sid < 4 && ttm != VTD_TTM_LEGACY; sid++) {
-		entry(1, sid * 4, at(2) | BIT(3) | 1);
+		entry(1, sid * 4, at(2) | BIT(3) | (sid != 1 ? BIT(2) : 0) | (sid & 1 ? 0 : BIT(4)) | 1);
 		entry(1, sid * 4 + 1, sid);
 	}
 	entry(0, 0, at(1) | 1);
@@ -159,7 +148,7 @@ static int fresh(const struct vtd_ctx *ctx, const struct dma_req *req, u64 addr,
 	return 0;
 }
 
-static void compare(const struct dma_req *req, const struct vtd_ctx *ctx, int err, u64 gpa, u64 len)
+static void check_answer(const struct dma_req *req, const struct vtd_ctx *ctx, int err, u64 gpa, u64 len)
 {
 	struct vtd_fault fault = { 0 };
 	u64 want = 0;
@@ -178,7 +167,7 @@ static void compare(const struct dma_req *req, const struct vtd_ctx *ctx, int er
 	must(want < VTD_MSI_BASE || gpa >= VTD_MSI_BASE + VTD_MSI_SIZE, "no interrupt is in it");
 }
 
-static void request(struct input *in)
+static struct dma_req any_request(struct input *in)
 {
 	static const u8 shifts[] = { 12, 21, 30, 39 };
 	const u8 who = in__u8(in), where = in__u8(in);
@@ -188,11 +177,6 @@ static void request(struct input *in)
 		.access = 1 + (who >> 5),
 		.addr = (u64)(where & 63) << shifts[where >> 6],
 	};
-	struct vtd_fault fault = { 0 };
-	struct vtd_ctx ctx;
-	bool found;
-	u64 gpa, len;
-	int err;
 
 	req.addr |= in__u16(in) & 0xfff;
 	if (who == 0xff) {
@@ -201,6 +185,18 @@ static void request(struct input *in)
 		req.addr = in__u64(in);
 		req.access = 1 + in__u8(in) % 15;
 	}
+	return req;
+}
+
+static void request(struct input *in)
+{
+	const struct dma_req req = any_request(in);
+	struct vtd_fault fault = { 0 };
+	struct vtd_ctx ctx;
+	bool found;
+	u64 gpa, len;
+	int err;
+
 	memcpy(before, arena(), ARENA_SIZE);
 	found = !vtd_entry__lookup(&vtd, req.sid, req.pasid, &ctx, &fault);
 	if (found && ambiguous(&ctx)) {
@@ -222,16 +218,133 @@ static void request(struct input *in)
 		forget();
 		return;
 	}
-	compare(&req, &ctx, err, gpa, len);
+	check_answer(&req, &ctx, err, gpa, len);
 	if (memcmp(before, arena(), ARENA_SIZE)) /* by the walk of the last byte */
 		forget();
+}
+
+/* --- ATS and page requests --- */
+
+/* The function may do with the page what it is told. */
+static void check_page(const struct dma_req *req, const struct vtd_ctx *ctx,
+		       const struct dma_ats *ats)
+{
+	const u64 first = ALIGN_DOWN(req->addr, ats->size);
+
+	must(ats->size >= 4096 && !(ats->size & (ats->size - 1)), "a page has a size");
+	must(!(ats->gpa & (ats->size - 1)), "and is aligned to it");
+	must(ats->gpa + ats->size <= VTD_MSI_BASE || ats->gpa >= VTD_MSI_BASE + VTD_MSI_SIZE,
+	     "and has no interrupts in it");
+	for (u8 right = DMA_READ; right <= DMA_WRITE; right <<= 1) {
+		struct dma_req one = *req;
+		struct vtd_fault fault = { 0 };
+		u64 gpa = 0;
+
+		if (!(ats->perm & right))
+			continue;
+		must(req->access & DMA_WRITE || right == DMA_READ, "No Write is obeyed");
+		one.access = right | (req->access & (DMA_EXEC | DMA_PRIV));
+		must(!fresh(ctx, &one, first, &gpa, &fault), "a walk allows its first byte");
+		must(gpa == ats->gpa, "and goes to the same place");
+		must(!fresh(ctx, &one, first + ats->size - 1, &gpa, &fault), "and its last");
+		must(gpa == ats->gpa + ats->size - 1, "which is that far away");
+	}
+}
+
+static void ats_request(struct input *in)
+{
+	const struct dma_req req = any_request(in);
+	struct vtd_fault fault = { .kind = VTD_TRANSLATION };
+	struct dma_ats ats;
+	struct vtd_ctx ctx;
+	bool found;
+	int err;
+
+	memcpy(before, arena(), ARENA_SIZE);
+	found = !vtd_entry__lookup(&vtd, req.sid, req.pasid, &ctx, &fault);
+	if (found && ambiguous(&ctx)) {
+		forget();
+		ambiguous(&ctx);
+	}
+	last_fault = (struct vtd_fault){ 0 };
+	n_faults = 0;
+	err = vtd_dma_ops.ats(&vtd, &req, &ats);
+	must(!err || n_faults == 1, "a refusal is recorded, once");
+	must(err || !n_faults || last_fault.reason == 0x91, "an answer is no fault");
+	must(!ats.perm || !err, "who is refused gets nothing");
+	if (!found) {
+		must(!ats.perm && !ats.untranslated, "without an entry there is no translation");
+		must(!err || last_fault.reason == fault.reason, "but its fault, if it is one");
+	} else if (memcmp(before, arena(), ARENA_SIZE)) {
+		forget();
+	} else if (ats.perm && !ats.untranslated) {
+		check_page(&req, &ctx, &ats);
+		if (memcmp(before, arena(), ARENA_SIZE))
+			forget();
+	}
+}
+
+static void translated(struct input *in)
+{
+	struct dma_req req = any_request(in);
+	struct vtd_fault fault = { .kind = VTD_TRANSLATED };
+	struct vtd_ctx ctx;
+	u64 gpa, len;
+	bool want;
+	int err;
+
+	req.access |= DMA_TRANSLATED;
+	want = !vtd_entry__lookup(&vtd, req.sid, req.pasid, &ctx, &fault) &&
+	       !(req.addr >> vtd__haw(&vtd)) && !vtd__is_msi(req.addr);
+	err = cached(&req, &gpa, &len);
+	must(!err == want, "a translated request passes by its context entry and address alone");
+	must(err || (gpa == req.addr && len && !((gpa + len - 1) >> vtd__haw(&vtd)) &&
+		     (gpa + len <= VTD_MSI_BASE || gpa >= VTD_MSI_BASE + VTD_MSI_SIZE)),
+	     "and goes where it says");
+}
+
+/* Behind all tables, so that they do not change. */
+#define RING 0x200000ULL
+
+static void page_request(struct input *in)
+{
+	const struct dma_req req = any_request(in);
+	const u8 how = in__u8(in);
+	const struct dma_page_req page = { .addr = ALIGN_DOWN(req.addr, 4096),
+					   .pasid = req.pasid,
+					   .sid = req.sid,
+					   .prgi = how & 63,
+					   .access = req.access,
+					   .last = how & 64 };
+	struct vtd_fault fault = { .kind = VTD_PAGE_REQUEST };
+	const u64 tail = vtd.pqt & 4095, next = (tail + 32) & 4095;
+	const bool full = next == (vtd.pqh & 4095) || vtd.prs & 2;
+	struct vtd_ctx ctx;
+	bool found;
+
+	memcpy(before, arena(), ARENA_SIZE);
+	found = !vtd_entry__lookup(&vtd, req.sid, req.pasid, &ctx, &fault);
+	last_fault = (struct vtd_fault){ 0 };
+	vtd_dma_ops.page_request(&vtd, &page);
+	must(!memcmp(before, arena(), ARENA_SIZE), "a page request changes no table");
+	must(found ? !last_fault.reason : last_fault.reason == fault.reason, "its fault");
+	must((vtd.pqt & 4095) == (found && !full ? next : tail), "the tail");
+	must(!found || vtd.prs & (full ? 2 : 1), "and the status");
+	/* The guest goes on: the queue is empty, nearly full, or anything. */
+	if (how & 128) {
+		vtd.pqh = how & 32 ? vtd.pqt : vtd.pqt + 32 * (how & 3);
+		if (!(how & 28))
+			vtd.pqh = in__u16(in);
+		vtd.pqh &= 0x7ffe0;
+		vtd.prs = 0;
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 	const u8 how = in__u8(&in);
-	struct vtd_config cfg = config_all;
+	struct vtd_config cfg = config_all();
 	struct vtd_cache *cache = vtd.cache ? vtd.cache : vtd_cache__new();
 	unsigned int requests = 0;
 
@@ -239,23 +352,32 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cfg.aw = how & 8 ? 39 : cfg.fl5 ? 57 : 48;
 	guest_reset();
 	if (vtd_cap__build(&cfg, &vtd.cap, &vtd.ecap))
-		cfg = config_all;
-	unit_init(&vtd, &cfg, how & 3);
+		cfg = config_all();
+	unit_init(&vtd, cfg, how & 3);
 	if (how & 16)
 		vtd.ecap |= ECAP_SSADS;
 	vtd.cache = cache;
 	memset(arena(), 0, ARENA_SIZE);
 	vtd.root = ARENA | (u64)(how & 3) << 10;
+	vtd.pqa = RING;
 	if (how & 32)
 		skeleton(how & 3);
 	forget();
 	while (in.left && requests < MAX_REQUESTS) {
-		if (in__u8(&in) & 1) {
-			request(&in);
-			requests++;
-		} else {
+		const u8 op = in__u8(&in);
+
+		requests += op & 1;
+		if (!(op & 1)) {
 			edit(&in);
 			forget();
+		} else if ((op & 0xe0) == 0x20) {
+			ats_request(&in);
+		} else if ((op & 0xe0) == 0x40) {
+			translated(&in);
+		} else if ((op & 0xe0) == 0x60) {
+			page_request(&in);
+		} else {
+			request(&in);
 		}
 	}
 	return 0;

@@ -165,6 +165,10 @@ static void test_debug(void)
 	ok(!strcmp(ask("nmi 1"), "ok\n") && nmis == 1, "an NMI");
 	ok(last_msi.addr == (LAPIC_BASE | 1 << 12) && last_msi.data == 0x400, "to that vCPU");
 	ok(!strncmp(ask("nmi 2"), "error: ", 7) && nmis == 1, "not to one that is not there");
+	vm.cpus = 288;
+	ok(!strcmp(ask("nmi 287"), "ok\n") && last_msi.addr == (LAPIC_BASE | 31 << 12 | 1ULL << 40),
+	   "an APIC id of more than 8 bits");
+	vm.cpus = 2;
 	msi_ret = -EFAULT;
 	ok(!strncmp(ask("nmi"), "error: ", 7), "a failure is told");
 	ok(!strncmp(ask("nonsense"), "error: ", 7), "an unknown request is an error");

@@ -39,12 +39,19 @@ static struct iovec iov[8];
 static void test_identity(void)
 {
 	struct dma_as as = { .mem = mem };
+	u64 len = ~0ULL;
 	u32 v = 0x12345678, back = 0;
 
 	eq(dma__map(&as, 0x1000, 0x10000, DMA_READ, iov, 1), 1, "identity: one piece");
 	ok(iov[0].iov_base == mem__ptr(mem, 0x1000, 1) && iov[0].iov_len == 0x10000, "of RAM");
 	eq(dma__map(&as, MiB, MiB + 1, DMA_READ, iov, 8), (u64)-EFAULT, "beyond RAM: refused");
 	eq(dma__map(&as, 0, 0, DMA_READ, iov, 8), (u64)-EFAULT, "nothing: refused");
+	ok(dma__piece(&as, 0x3000, &len, DMA_WRITE) == mem__ptr(mem, 0x3000, 1) &&
+	       len == 2 * MiB - 0x3000,
+	   "a piece of any length is the rest of RAM");
+	len = 5;
+	ok(dma__piece(&as, 0x3000, &len, DMA_WRITE) && len == 5, "and not more than asked for");
+	ok(!dma__piece(&as, 2 * MiB, &len, DMA_WRITE), "where there is some");
 	eq(dma__map(&as, ~0ULL, 2, DMA_READ, iov, 8), (u64)-EFAULT, "wrapping: refused");
 	ok(dma__write(&as, 0x2001, &v, 4) == 0 && dma__read(&as, 0x2001, &back, 4) == 0 &&
 	       back == v,
@@ -58,6 +65,7 @@ static void test_translated(void)
 {
 	struct dma_as as = { .mem = mem, .ops = &ops, .sid = 0x10 };
 	char *ram = mem__ptr(mem, 0, 1), out[3 * PAGE], in[3 * PAGE];
+	u64 len = ~0ULL;
 
 	eq(dma__map(&as, 0, 3 * PAGE, DMA_WRITE, iov, 1), 1, "contiguous pages become one piece");
 	ok(iov[0].iov_base == ram + 16 * PAGE && iov[0].iov_len == 3 * PAGE, "where they are");
@@ -71,6 +79,11 @@ static void test_translated(void)
 	eq(dma__map(&as, 0x800, 3 * PAGE, DMA_READ, iov, 1), (u64)-E2BIG, "one slot is too few");
 	eq(dma__map(&as, 3 * PAGE, 2 * PAGE, DMA_READ, iov, 8), (u64)-EFAULT, "blocked: refused");
 	eq(dma__map(&as, 7 * PAGE, 1, DMA_READ, iov, 8), (u64)-EFAULT, "not RAM: refused");
+	ok(dma__piece(&as, 2 * PAGE + 8, &len, DMA_READ | DMA_PROBE) == ram + 18 * PAGE + 8 &&
+	       len == PAGE - 8 && seen.access == (DMA_READ | DMA_PROBE),
+	   "a piece is what one translation covers");
+	ok(!dma__piece(&as, 4 * PAGE, &len, DMA_READ) && !dma__piece(&as, 7 * PAGE, &len, DMA_READ),
+	   "blocked or not RAM: there is none");
 	eq(dma__map_pasid(&as, 5, 0, 1, DMA_READ | DMA_PRIV, iov, 8), 1, "with a PASID");
 	ok(seen.pasid == 5 && seen.access == (DMA_READ | DMA_PRIV), "which the IOMMU is told");
 	zero = true;

@@ -28,6 +28,13 @@ void pr_err(const char *fmt, ...)
 {
 }
 
+static struct control_verb *verb;
+
+void control__register(struct control_verb *v)
+{
+	verb = v;
+}
+
 static bool line;
 static unsigned int edges;
 
@@ -212,6 +219,76 @@ static void test_input(void)
 	input = "";
 }
 
+static char answer[256];
+
+static bool sysrq(const char *key)
+{
+	FILE *f = fmemopen(answer, sizeof(answer), "w");
+
+	verb->handle(NULL, key, f);
+	fputc(0, f);
+	fclose(f);
+	return !*answer;
+}
+
+/* The order of 8250 drivers: LSR, then the data, as long as there is any. */
+static void test_sysrq(void)
+{
+	static const char *const bad[] = { "", "hh", " ", "\t", "\x7f", "\xe4" };
+
+	wr(REG_MCR, MCR_OUT2);
+	wr(REG_IER, IER_RDI | IER_RLSI);
+	wr(REG_IIR_FCR, FCR_ENABLE | FCR_CLEAR_RX | 0xc0);
+	ok(!line, "nothing is there");
+	ok(sysrq("h"), "a SysRq is taken");
+	eq(rx_count(&com1), 2, "as two characters");
+	ok(line, "it interrupts");
+	eq(rd(REG_IIR_FCR) & 0x0f, IIR_RLSI, "as a change of the line");
+	eq(rd(REG_LSR) & ~(LSR_THRE | LSR_TEMT), LSR_DR | LSR_BI | LSR_FIFOE, "LSR: a break");
+	eq(rd(REG_IIR_FCR) & 0x0f, IIR_TIMEOUT, "which is told once, its data is still there");
+	eq(rd(REG_LSR) & ~(LSR_THRE | LSR_TEMT), LSR_DR, "so says LSR");
+	eq(rd(REG_DATA), 0, "a NUL");
+	eq(rd(REG_LSR) & ~(LSR_THRE | LSR_TEMT), LSR_DR, "then a character without a break");
+	eq(rd(REG_DATA), 'h', "the key");
+	ok(!line && !(rd(REG_LSR) & (LSR_DR | LSR_BI)), "and that is all");
+
+	type("ab");
+	ok(sysrq("t"), "behind input");
+	eq(rd(REG_LSR) & (LSR_BI | LSR_FIFOE), LSR_FIFOE, "LSR: further back is a break");
+	ok(rd(REG_DATA) == 'a' && !(rd(REG_LSR) & LSR_BI) && rd(REG_DATA) == 'b', "input first");
+	ok(rd(REG_LSR) & LSR_BI, "the break is where it came");
+	rd(REG_DATA);
+	rd(REG_DATA);
+	wr(REG_IIR_FCR, 0);
+	sysrq("t");
+	ok((rd(REG_LSR) & (LSR_BI | LSR_FIFOE)) == LSR_BI, "without FIFOs nothing is further back");
+	rd(REG_DATA);
+	rd(REG_DATA);
+	wr(REG_IER, IER_RDI);
+	sysrq("t");
+	eq(rd(REG_IIR_FCR) & 0x0f, IIR_RDI, "a driver without RLSI hears of data");
+	wr(REG_IIR_FCR, FCR_ENABLE | FCR_CLEAR_RX);
+	ok(!line && !(rd(REG_LSR) & (LSR_DR | LSR_BI | LSR_FIFOE)), "clearing the FIFO drops it");
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++)
+		ok(!sysrq(bad[i]) && !strncmp(answer, "error: ", 7) && !rx_count(&com1),
+		   "no key %u is refused", i);
+	wr(REG_IER, 0);
+	ok(!sysrq("h") && strstr(answer, "does not listen"), "nor when nobody listens");
+	wr(REG_IER, IER_RDI);
+	wr(REG_MCR, MCR_OUT2 | MCR_LOOP);
+	ok(!sysrq("h"), "nor in the loop");
+	for (int i = 0; i < FIFO_SIZE - 1; i++)
+		wr(REG_DATA, 'x');
+	wr(REG_MCR, MCR_OUT2);
+	ok(!sysrq("h") && rx_count(&com1) == FIFO_SIZE - 1, "nor half of it");
+	wr(REG_IIR_FCR, FCR_ENABLE | FCR_CLEAR_RX);
+	rd(REG_MSR);
+	wr(REG_IER, 0);
+	wr(REG_MCR, 0);
+	wr(REG_IIR_FCR, 0);
+}
+
 static void test_loopback(void)
 {
 	rd(REG_MSR);
@@ -258,6 +335,8 @@ static void test_noise(void)
 		memset(data, (int)(x >> 16), sizeof(data));
 		if (i % 16 == 0)
 			type("noise");
+		if (i % 64 == 0)
+			sysrq("h");
 		port->access(port, off, data, len, x & 1);
 	}
 	ok(rx_count(&com1) <= FIFO_SIZE, "noise does not overfill the FIFO");
@@ -279,6 +358,7 @@ static void test_taken(struct vm *vm)
 	wr(REG_MCR, MCR_OUT2);
 	wr(REG_IER, IER_RDI);
 	ok(!(rd(REG_LSR) & LSR_DR), "taken: no input");
+	ok(!sysrq("h") && strstr(answer, "virtio") && !rx_count(&com1), "taken: no SysRq either");
 	registered->teardown(vm);
 	taken = false;
 	room = true;
@@ -293,6 +373,7 @@ int main(void)
 	test_registers();
 	test_output();
 	test_input();
+	test_sysrq();
 	test_loopback();
 	test_noise();
 	registered->teardown(&vm);

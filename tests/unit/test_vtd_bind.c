@@ -392,6 +392,28 @@ static void test_print(void)
 	   "counts");
 }
 
+static void test_trace(void)
+{
+	start_nested();
+	trace_on[TRACE_vtd_table] = true;
+	last_trace[0] = 0;
+	pc(5, 0);
+	ok(!*last_trace, "an entry that is as it was is not told");
+	pasid_set(&vtd, SID, 7, PE(4), 6, 0);
+	pc(6, 7);
+	ok(strstr(last_trace, "00:03.0 pasid 7: none -> pass-through did=6 "), "a new one is");
+	set_fs(SID, 0, 5, fs2);
+	pc(5, 0);
+	ok(strstr(last_trace, "00:03.0 pasid none: first-stage did=5 fsptr=0x") &&
+	       strstr(last_trace, " -> first-stage did=5 fsptr=0x"),
+	   "a change of the requests without PASID");
+	te(false);
+	ok(strstr(last_trace, "00:03.0 pasid 7: pass-through did=6 ") &&
+	       strstr(last_trace, " -> none"),
+	   "translation going off");
+	trace_on[TRACE_vtd_table] = false;
+}
+
 int main(void)
 {
 	test_add();
@@ -401,6 +423,7 @@ int main(void)
 	test_pasids();
 	test_pasid_limits();
 	test_print();
+	test_trace();
 	host_done();
 	return tap_done();
 }

@@ -4,17 +4,8 @@
  * host says yes again, each device must be on what the guest's tables say, and nothing else be left.
  */
 
+#include "rnd.h"
 #include "vtd_host.h"
-
-static u64 seed = 0x853c49e6748fea9bULL;
-
-static u32 rnd(u32 n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (u32)((seed * 0x2545f4914f6cdd1dULL) >> 33) % n;
-}
 
 /* What the design says @pasid of @sid should be on: ~0: its own HWPT. */
 static u32 should_be(u16 sid, u32 pasid, u64 *fsptr)

@@ -4,48 +4,11 @@
  * drop (VT-d 6.5.2, Tables 23 and 24).
  */
 
-#include "vtd_guest.h"
-
-#include "iommu/bind.c"
-#include "iommu/bind_dev.c"
-#include "iommu/bind_host.c"
-#include "iommu/bind_inv.c"
-#include "iommu/cache.c"
-#include "iommu/inv.c"
-#include "iommu/translate.c"
-#include "iommu/walk.c"
-#include "iommu/walk_fs.c"
-#include "iommu/walk_ss.c"
-
-#define R DMA_READ
-#define W DMA_WRITE
-
-#define SID  0x10
-#define SID2 0x18
-
-static struct vtd vtd;
-static u64 out_gpa, out_len;
-
-static bool dma(u16 sid, u32 pasid, u64 addr, u8 access)
-{
-	const struct dma_req req = { .addr = addr, .pasid = pasid, .sid = sid, .access = access };
-
-	out_gpa = out_len = 0;
-	return !vtd_dma_ops.translate(&vtd, &req, &out_gpa, &out_len);
-}
+#include "vtd_dma.h"
 
 static bool dma_is(u16 sid, u32 pasid, u64 addr, u8 access, u64 gpa)
 {
 	return dma(sid, pasid, addr, access) && out_gpa == gpa;
-}
-
-static void start(enum vtd_ttm ttm)
-{
-	struct vtd_cache *cache = vtd.cache ? vtd.cache : vtd_cache__new();
-
-	unit_init(&vtd, &config_all, ttm);
-	vtd.cache = cache;
-	vtd_cache__clear(cache);
 }
 
 /* --- Requests --- */
@@ -64,7 +27,7 @@ static void test_off(void)
 
 static void test_requests(void)
 {
-	u64 fs, pte;
+	u64 fs, ss, pte;
 
 	start(VTD_TTM_SCALABLE);
 	fs = page_new();
@@ -81,6 +44,9 @@ static void test_requests(void)
 	eq(get(pte) & FS_D, FS_D, "which sets the dirty bit");
 	ok(dma_is(SID, DMA_NO_PASID, 0x5000, R, 0xa000), "and takes the read's place");
 
+	ok(!dma(SID, DMA_NO_PASID, 0x6000, R | W | DMA_PROBE) &&
+	       !dma(SID, DMA_NO_PASID, 0xfee00000, W | DMA_PROBE) && !n_faults,
+	   "unmapped, and the interrupt range: only asked, that is no fault");
 	ok(!dma(SID, DMA_NO_PASID, 0x6000, W), "unmapped");
 	ok(n_faults == 1 && last_fault.reason == 0x71 && last_fault.sid == SID &&
 	       last_fault.pasid == DMA_NO_PASID && last_fault.addr == 0x6000 &&
@@ -116,6 +82,28 @@ static void test_requests(void)
 	ok(dma(SID, 7, 0x6000, W | DMA_PRIV), "privileged write to a read-only page, WPE=0");
 	ok(!dma(SID2, 7, 0x6000, W | DMA_PRIV) && last_fault.reason == 0x85,
 	   "its entry does not serve WPE=1");
+
+	/* A hit is what was checked for, and nothing else. */
+	table_map(fs, 4, 0x8000, 1, 0xc000 | 5, 7);
+	ok(dma_is(SID, 7, 0x8010, R, 0xc010) && dma_is(SID, 7, 0x8010, R, 0xc010),
+	   "user, and again");
+	ok(!dma(SID, 7, 0x8000, R | DMA_EXEC) && last_fault.reason == 0x5c,
+	   "its entry does not serve execute requests");
+	ok(!dma(SID2, 7, 0x8000, W | DMA_PRIV) && last_fault.reason == 0x85, "nor privileged ones");
+	ss = page_new();
+	pasid_set(&vtd, SID, 0, PE(2) | PE_AW48 | ss, 6, 0);
+	pasid_set(&vtd, SID, 3, PE(2) | PE_AW48 | ss, 6, 0);
+	table_map(ss, 4, 0xfee01000, 1, 0xd000 | 3, 3);
+	table_map(ss, 4, 0xfef01000, 1, 0xe000 | 3, 3);
+	ok(dma_is(SID, 3, 0xfef01000, R, 0xe000) &&
+	       dma_is(SID, DMA_NO_PASID, 0xfef01000, R, 0xe000),
+	   "a domain's second stage is cached for all its PASIDs");
+	eq(vtd.stats.iotlb_hit, 2, "as a hit shows");
+	ok(dma_is(SID, 3, 0xfee01000, R, 0xd000), "the interrupt range, with a PASID");
+	ok(!dma(SID, DMA_NO_PASID, 0xfee01000, R) && last_fault.reason == 0x29,
+	   "its entry does not serve requests without");
+	vtd.gsts = 0;
+	ok(dma_is(SID, 7, 0x8000, R, 0x8000), "nor does any when translation is off");
 }
 
 static void test_ranges(void)
@@ -315,6 +303,8 @@ static void test_ctx_granularity(void)
 	   "the PASID of another domain");
 }
 
+#define ENTRIES (sizeof(vtd.cache->tlb) / sizeof(struct tlb_slot))
+
 static void test_bounded(void)
 {
 	unsigned int hits = 0;
@@ -328,7 +318,7 @@ static void test_bounded(void)
 	hits = 0;
 	for (u64 i = 0; i < 100000; i++)
 		hits += has(1 + i % 7, i % 13, 1 + i % 3, i << 12);
-	ok(hits <= TLB_SETS * WAYS && hits > TLB_SETS * WAYS / 2, "%u entries are kept", hits);
+	ok(hits <= ENTRIES && hits > ENTRIES / 2, "%u entries are kept", hits);
 	vtd_cache__inv_iotlb(vtd.cache, &(struct vtd_inv){ .gran = VTD_GRAN_GLOBAL });
 	eq(vtd.cache->pages[0] + vtd.cache->fs, 0, "none is left, and the counts know");
 }

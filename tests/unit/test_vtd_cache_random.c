@@ -4,54 +4,8 @@
  * guest and no more: cached translations must then be what uncached ones are.
  */
 
-#include "vtd_guest.h"
-
-#include "iommu/bind.c"
-#include "iommu/bind_dev.c"
-#include "iommu/bind_host.c"
-#include "iommu/bind_inv.c"
-#include "iommu/cache.c"
-#include "iommu/inv.c"
-#include "iommu/translate.c"
-#include "iommu/walk.c"
-#include "iommu/walk_fs.c"
-#include "iommu/walk_ss.c"
-
-#define R DMA_READ
-#define W DMA_WRITE
-
-#define SID  0x10
-#define SID2 0x18
-
-static struct vtd vtd;
-static u64 out_gpa, out_len;
-
-static bool dma(u16 sid, u32 pasid, u64 addr, u8 access)
-{
-	const struct dma_req req = { .addr = addr, .pasid = pasid, .sid = sid, .access = access };
-
-	out_gpa = out_len = 0;
-	return !vtd_dma_ops.translate(&vtd, &req, &out_gpa, &out_len);
-}
-
-static void start(enum vtd_ttm ttm)
-{
-	struct vtd_cache *cache = vtd.cache ? vtd.cache : vtd_cache__new();
-
-	unit_init(&vtd, &config_all, ttm);
-	vtd.cache = cache;
-	vtd_cache__clear(cache);
-}
-
-static u64 seed = 0x9e3779b97f4a7c15ULL;
-
-static u32 rnd(u32 n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (u32)((seed * 0x2545f4914f6cdd1dULL) >> 33) % n;
-}
+#include "rnd.h"
+#include "vtd_dma.h"
 
 #define N_SIDS	 3
 #define N_PASIDS 3 /* 0 is RID_PASID */

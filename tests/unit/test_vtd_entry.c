@@ -46,7 +46,7 @@ static const struct test legacy_tests[] = {
 	{ "context reserved bit 88", CTX, 1, 0, BIT(24), NONE, 0x0b, false },
 	{ "context reserved bit 127", CTX, 1, 0, BIT(63), NONE, 0x0b, false },
 	{ "context ignored bits 70:67", CTX, 1, 0, BIT(3) | BIT(6), NONE, 0, false },
-	{ "TT=01 without DT", CTX, 0, 0, 1 << 2, NONE, 0x03, false },
+	{ "TT=01", CTX, 0, 0, 1 << 2, NONE, 0, false },
 	{ "TT=10", CTX, 0, 0, 2 << 2, NONE, 0, false },
 	{ "TT=10 ignores SSPTPTR", CTX, 0, 0, 2 << 2 | BIT(60), NONE, 0, false },
 	{ "TT=11", CTX, 0, 0, 3 << 2, NONE, 0x03, false },
@@ -72,9 +72,10 @@ static const struct test sm_tests[] = {
 	{ "context P=0, FPD counts", CTX, 0, 1, 2, NONE, 0x41, true },
 	{ "context bit 7", CTX, 0, 0, BIT(7), NONE, 0x42, false },
 	{ "context bit 8", CTX, 0, 0, BIT(8), NONE, 0x42, false },
-	{ "context DTE without DT", CTX, 0, 0, BIT(2), NONE, 0x42, false },
+	{ "context DTE", CTX, 0, 0, BIT(2), NONE, 0, false },
+	{ "context DTE and PRE", CTX, 0, 0, BIT(2) | BIT(4), NONE, 0, false },
 	{ "context PASIDE without PASID", ECAP, 0, BIT(40), 0, NONE, 0x42, false },
-	{ "context PRE without PRS", CTX, 0, 0, BIT(4), NONE, 0x42, false },
+	{ "context PRE without DTE", CTX, 0, 0, BIT(4), NONE, 0x43, false },
 	{ "context HPTE without HPTS", CTX, 0, 0, BIT(5), NONE, 0x42, false },
 	{ "context EPTR without PTRS", CTX, 0, 0, BIT(6), NONE, 0x42, false },
 	{ "context pointer above HAW", CTX, 0, 0, BIT(46), NONE, 0x42, false },
@@ -194,13 +195,13 @@ static void run(const char *mode, const struct test *t)
 
 static void legacy_good(void)
 {
-	unit_init(&vtd, &config_all, VTD_TTM_LEGACY);
+	unit_init(&vtd, config_all(), VTD_TTM_LEGACY);
 	legacy_set(&vtd, SID, 0x100000 | 1, 9 << 8 | 2);
 }
 
 static void sm_good(void)
 {
-	unit_init(&vtd, &config_all, VTD_TTM_SCALABLE);
+	unit_init(&vtd, config_all(), VTD_TTM_SCALABLE);
 	pasid_set(&vtd, SID, 0, PE(1), 5 | PE_PWSNP, 0x200000);
 	pasid_set(&vtd, SID, 7, PE(1), 6 | PE_PWSNP, 0x300000);
 }
@@ -282,6 +283,86 @@ static void test_decode(void)
 	   "PGTT=4 without PT");
 }
 
+/* What the context entry allows each kind of request (LCT.5, SCT.5, SCT.8), and what comes first. */
+static void test_kinds(void)
+{
+	static const struct {
+		const char *what;
+		u8 ttm, kind;
+		u64 tt; /* context entry bits 4:2 */
+		u32 pasid;
+		u64 dir; /* clears these bits of the directory entry */
+		u8 want;
+	} t[] = {
+		{ "legacy: translation", 0, 1, 1, NONE, 0, 0 },
+		{ "legacy: translated", 0, 2, 1, NONE, 0, 0 },
+		{ "legacy: translation, TT=00", 0, 1, 0, NONE, 0, 0x0d },
+		{ "legacy: translated, TT=00", 0, 2, 0, NONE, 0, 0x0d },
+		{ "legacy: translation, TT=10", 0, 1, 2, NONE, 0, 0x0d },
+		{ "legacy: translated, TT=10", 0, 2, 2, NONE, 0, 0x0d },
+		{ "legacy: translated, TT=11", 0, 2, 3, NONE, 0, 0x03 },
+		{ "legacy: translation, PASID", 0, 1, 1, 7, 0, 0x31 },
+		{ "legacy: translated, PASID", 0, 2, 1, 7, 0, 0x31 },
+		{ "legacy: page request", 0, 3, 1, NONE, 0, 0x32 },
+		{ "legacy: page request, PASID", 0, 3, 1, 7, 0, 0x32 },
+		{ "translation", 1, 1, 1 | 2, NONE, 0, 0 },
+		{ "translation, PASID", 1, 1, 1 | 2, 7, 0, 0 },
+		{ "translation, DTE=0", 1, 1, 2, NONE, 0, 0x44 },
+		{ "translation, PASID, DTE=0", 1, 1, 2, 7, 0, 0x44 },
+		{ "translation, DTE=0 and no directory", 1, 1, 2, NONE, 1, 0x44 },
+		{ "translation, no directory", 1, 1, 1 | 2, NONE, 1, 0x51 },
+		{ "translation, PASIDE=0", 1, 1, 1, 7, 0, 0x45 },
+		{ "translation, PASID above PSS", 1, 1, 1 | 2, BIT(20), 0, 0x89 },
+		{ "translation, PASID is RID_PASID", 1, 1, 1 | 2, 0, 0, 0x48 },
+		{ "translated", 1, 2, 1 | 2, NONE, 0, 0 },
+		{ "translated, no directory", 1, 2, 1 | 2, NONE, 1, 0 },
+		{ "translated, DTE=0", 1, 2, 2, NONE, 0, 0x44 },
+		{ "translated, PASID", 1, 2, 1 | 2, 7, 0, 0x49 },
+		{ "translated, PASID, DTE=0", 1, 2, 2, 7, 0, 0x44 },
+		{ "page request", 1, 3, 1 | 2 | 4, NONE, 0, 0 },
+		{ "page request, PASID", 1, 3, 1 | 2 | 4, 7, 0, 0 },
+		{ "page request, PRE=0", 1, 3, 1 | 2, NONE, 0, 0x47 },
+		{ "page request, PRE=0 and no directory", 1, 3, 1 | 2, NONE, 1, 0x47 },
+		{ "page request, PRE without DTE", 1, 3, 2 | 4, NONE, 0, 0x43 },
+		{ "page request, PASIDE=0", 1, 3, 1 | 4, 7, 0, 0x45 },
+		{ "page request, PASID above PSS", 1, 3, 1 | 2 | 4, BIT(20), 0, 0x46 },
+		{ "page request, PASID is RID_PASID", 1, 3, 1 | 2 | 4, 0, 0, 0x48 },
+		{ "page request, no directory", 1, 3, 1 | 2 | 4, NONE, 1, 0x51 },
+		{ "page request, no entry", 1, 3, 1 | 2 | 4, 9, 0, 0x59 },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(t); i++) {
+		if (t[i].ttm)
+			sm_good();
+		else
+			legacy_good();
+		if (t[i].ttm)
+			put(dir_gpa(&vtd, SID, 0), get(dir_gpa(&vtd, SID, 0)) & ~t[i].dir);
+		put(context_gpa(&vtd, SID),
+		    (get(context_gpa(&vtd, SID)) & ~GENMASK(4, 2)) | t[i].tt << 2);
+		fault = (struct vtd_fault){ .kind = t[i].kind };
+		vtd_entry__lookup(&vtd, SID, t[i].pasid, &ctx, &fault);
+		eq(fault.reason, t[i].want, "%s", t[i].what);
+	}
+	fault = (struct vtd_fault){ 0 };
+
+	legacy_good();
+	vtd.ecap &= ~ECAP_DT;
+	legacy_set(&vtd, SID, 0x100000 | 1 << 2 | 1, 9 << 8 | 2);
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x03,
+	   "TT=01 without DT");
+	sm_good();
+	vtd.ecap &= ~ECAP_PRS;
+	put(context_gpa(&vtd, SID), get(context_gpa(&vtd, SID)) | BIT(2) | BIT(4));
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x42,
+	   "PRE without PRS");
+	sm_good();
+	vtd.ecap &= ~ECAP_DT;
+	put(context_gpa(&vtd, SID), get(context_gpa(&vtd, SID)) | BIT(2));
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x42,
+	   "DTE without DT");
+}
+
 static void test_scan(void)
 {
 	u32 p = 0, found = 0, last = 0;
@@ -319,6 +400,7 @@ int main(void)
 		run("scalable", &sm_tests[i]);
 	}
 	test_decode();
+	test_kinds();
 	test_scan();
 	mem__free(guest_mem);
 	return tap_done();

@@ -12,7 +12,7 @@ static struct vtd *vtd;
 
 static void start(void)
 {
-	vtd = fake__new(&fake_cfg);
+	vtd = fake__new(&vtd_config_emulated);
 	wr(vtd, VTD_FECTL, 0, 4);
 	wr(vtd, VTD_FEADDR, 0xfee00000, 4);
 	/* Translation enabled, as for any DMA fault: the index is not reset under our feet. */

@@ -16,16 +16,10 @@ static const struct module *registered;
 static const char *fails; /* the step that fails */
 static int bus_regions, caches;
 static bool dma_set, irq_set;
-static struct control_verb *verb;
 
 void module__register(struct module *m)
 {
 	registered = m;
-}
-
-void control__register(struct control_verb *v)
-{
-	verb = v;
 }
 
 static bool failing(const char *step)
@@ -59,11 +53,6 @@ void bus__del(struct bus_region *r)
 	bus_regions--;
 }
 
-int vtd_dmar__add(struct vtd *vtd)
-{
-	return failing("dmar") ? -ENOMEM : 0;
-}
-
 void pci__set_iommu(struct pci_root *root, const struct dma_ops *ops, void *iommu)
 {
 	dma_set = ops == &vtd_dma_ops && iommu;
@@ -83,9 +72,11 @@ void vtd_bind__free(struct vtd *vtd)
 {
 }
 
-void vtd_debug__print(struct vtd *vtd, FILE *out)
+static unsigned int cpus = 1;
+
+unsigned int run__cpus(void)
 {
-	fprintf(out, "state\n");
+	return cpus;
 }
 
 static int parse(const char *arg)
@@ -105,13 +96,14 @@ static void test_option(void)
 					   "vtd,bogus",
 					   "vtd,aw=40",
 					   "vtd,scalable=off,fs",
+					   "vtd,ats=off,pri",
 					   "vtd-nested,ss",
 					   "vtd-nested,cm=off" };
 
 	ok(!vtd__wanted() && !vtd__want_nested(), "off is the default");
 	eq(parse("vtd"), 0, "vtd");
 	ok(vtd__wanted() && !vtd__want_nested(), "is wanted, not nested");
-	ok(!(option.cap & BIT(60)) && (option.ecap & BIT(26)), "four levels, nested translation");
+	ok((option.cap & BIT(60)) && (option.ecap & BIT(26)), "five levels, nested translation");
 	eq(parse("vtd-nested"), 0, "vtd-nested");
 	ok(vtd__wanted() && vtd__want_nested(), "is wanted and nested");
 	ok((option.cap & BIT(7)) && !FIELD(option.cap, 12, 8), "CM=1, SAGAW=0");
@@ -126,22 +118,32 @@ static void test_option(void)
 	}
 }
 
+static void test_cpus(void)
+{
+	parse("off");
+	cpus = CPUS_XAPIC;
+	eq(registered->validate(), 0, "255 CPUs need no vIOMMU");
+	cpus++;
+	errors_printed = 0;
+	ok(registered->validate() == -EINVAL && errors_printed == 1, "256 do");
+	parse("vtd,eim=off");
+	eq(registered->validate(), -EINVAL, "with EIM");
+	parse("vtd");
+	eq(registered->validate(), 0, "which is the default");
+	parse("off");
+	cpus = 1;
+}
+
 static void test_setup(void)
 {
-	static const char *const steps[] = { "cache", "bus", "dmar" };
+	static const char *const steps[] = { "cache", "bus" };
 	struct vm vm = { .phys_bits = 39 };
-	char text[64] = "";
-	FILE *f;
 
 	parse("off");
 	eq(registered->setup(&vm), 0, "off: set up");
 	ok(!vm.vtd && !vtd__nested(vm.vtd) && !bus_regions, "to nothing");
 	registered->reset(&vm);
 	registered->teardown(&vm);
-	f = fmemopen(text, sizeof(text), "w");
-	verb->handle(&vm, "", f);
-	fclose(f);
-	ok(strstr(text, "no vIOMMU"), "which the control verb says");
 
 	parse("vtd");
 	for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -176,6 +178,7 @@ static void test_setup(void)
 int main(void)
 {
 	test_option();
+	test_cpus();
 	test_setup();
 	return tap_done();
 }

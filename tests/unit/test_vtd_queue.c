@@ -1,60 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* The invalidation queue (VT-d 6.5.2): every type, every error, and going on after one. */
 
-#include "vtd_fake.h"
-
-#include "iommu/cap.c"
-#include "iommu/fault.c"
-#include "iommu/queue.c"
-#include "iommu/regs.c"
-
-#define QUEUE  0x10000ULL
-#define STATUS 0x8000ULL
-
-static struct vtd *vtd;
-static bool wide;
-
-static void set_mode(u64 ttm)
-{
-	wr(vtd, VTD_RTADDR, 0x5000 | ttm << 10, 8);
-	wr(vtd, VTD_GCMD, VTD_GCMD_SRTP | (rd(vtd, VTD_GSTS, 4) & VTD_GCMD_QIE), 4);
-}
-
-/* A unit with an enabled, empty queue of one page. */
-static void start(u64 ttm, bool dw)
-{
-	vtd = fake__new(&fake_cfg);
-	wide = dw;
-	set_mode(ttm);
-	wr(vtd, VTD_IQA, QUEUE | (dw ? VTD_IQA_DW : 0), 8);
-	wr(vtd, VTD_GCMD, VTD_GCMD_QIE, 4);
-	fake__forget();
-}
-
-static void put(u64 index, u64 q0, u64 q1, u64 q2, u64 q3)
-{
-	u64 *p = mem__ptr(&fake_mem, QUEUE + index * (wide ? 32 : 16), wide ? 32 : 16);
-
-	p[0] = q0;
-	p[1] = q1;
-	if (wide) {
-		p[2] = q2;
-		p[3] = q3;
-	}
-}
-
-static void tail(u64 index)
-{
-	wr(vtd, VTD_IQT, index * (wide ? 32 : 16), 4);
-}
-
-static u32 status(void)
-{
-	u32 v;
-
-	memcpy(&v, fake_mem.ram + STATUS, sizeof(v));
-	return v;
-}
+#include "vtd_queue.h"
 
 /* One descriptor in a fresh queue: what IQERCD says, 0 if it was taken. */
 static u64 one(u64 ttm, bool dw, u64 q0, u64 q1, u64 q2)
@@ -71,12 +18,6 @@ static u64 one(u64 ttm, bool dw, u64 q0, u64 q1, u64 q2)
 	fake__free(vtd);
 	return err;
 }
-
-#define G(n)	 ((u64)(n) << 4)
-#define DID(n)	 ((u64)(n) << 16)
-#define PASID(n) ((u64)(n) << 32)
-#define SID(n)	 ((u64)(n) << 32)
-#define FM(n)	 ((u64)(n) << 48)
 
 static void test_context(void)
 {
@@ -141,7 +82,7 @@ static void test_pasid_types(void)
 
 static void test_iec(void)
 {
-	struct vtd_config cfg = fake_cfg;
+	struct vtd_config cfg = vtd_config_emulated;
 
 	eq(one(0, false, 4, 0, 0), 0, "IEC global");
 	eq(refreshed, 1, "refreshes routes");
@@ -238,10 +179,14 @@ static void test_reserved(void)
 		{ 2 | G(1), GENMASK(31, 16) | GENMASK(7, 4), GENMASK(63, 12) | GENMASK(6, 0),
 		  "IOTLB" },
 		{ 4, GENMASK(47, 27) | BIT(4), 0, "IEC" },
-		{ 5, GENMASK(63, 32) | GENMASK(6, 4), GENMASK(63, 2), "wait" },
+		{ 3, GENMASK(47, 32) | GENMASK(20, 16), GENMASK(63, 12) | BIT(0), "device-TLB" },
+		{ 5, GENMASK(63, 32) | GENMASK(7, 4), GENMASK(63, 2), "wait" },
 		{ 6 | G(2), GENMASK(51, 16) | GENMASK(5, 4), GENMASK(63, 12) | GENMASK(6, 0),
 		  "P_IOTLB" },
 		{ 7 | G(3), GENMASK(51, 16) | GENMASK(5, 4), 0, "PASID cache" },
+		{ 8, GENMASK(51, 16) | GENMASK(8, 4), GENMASK(63, 11) | BIT(0),
+		  "PASID-based device-TLB" },
+		{ 9, GENMASK(51, 16) | GENMASK(15, 12) | BIT(4), GENMASK(11, 2), "page group" },
 	};
 
 	for (unsigned int t = 0; t < ARRAY_SIZE(type); t++) {
@@ -274,18 +219,18 @@ static void test_types(void)
 
 	for (u64 t = 0; t < 128; t++) {
 		u64 q0 = (t >> 4) << 9 | (t & 15) |
-			 (t == 4   ? 0
-			  : t == 6 ? G(2)
-			  : t == 7 ? G(3)
-				   : G(1));
-		bool base = t == 1 || t == 2 || t == 4 || t == 5;
+			 (t == 3 || t == 4 ? 0
+			  : t == 6	   ? G(2)
+			  : t == 7	   ? G(3)
+					   : G(1));
+		bool base = t >= 1 && t <= 5;
 
 		legacy &= one(0, false, q0, 0, 0) == (base ? 0 : 3);
 		legacy &= one(0, true, q0, 0, 0) == (base ? 0 : 3);
-		scalable &= one(1, true, q0, 0, 0) == (base || t == 6 || t == 7 ? 0 : 3);
+		scalable &= one(1, true, q0, 0, 0) == (t >= 1 && t <= 9 ? 0 : 3);
 	}
-	ok(legacy, "legacy mode: types 1, 2, 4, 5 at both widths, no other");
-	ok(scalable, "scalable mode: 1, 2, 4 to 7; no device-TLB, page-group or HPT types");
+	ok(legacy, "legacy mode: types 1 to 5 at both widths, no other");
+	ok(scalable, "scalable mode: 1 to 9; no HPT type");
 	eq(one(1, false, 1 | G(1), 0, 0), 5, "scalable mode refuses 128-bit descriptors");
 	eq(one(2, true, 1 | G(1), 0, 0), 7, "TTM=10 is an error of its own");
 	eq(one(3, true, 1 | G(1), 0, 0), 7, "so is abort-dma, which is not supported");
@@ -293,7 +238,7 @@ static void test_types(void)
 
 static void test_without_scalable(void)
 {
-	struct vtd_config cfg = fake_cfg;
+	struct vtd_config cfg = vtd_config_emulated;
 
 	vtd_cap__parse("scalable=off", &cfg);
 	vtd = fake__new(&cfg);
@@ -362,7 +307,7 @@ static void test_tail(void)
 
 static void test_enable(void)
 {
-	vtd = fake__new(&fake_cfg);
+	vtd = fake__new(&vtd_config_emulated);
 	wide = true;
 	set_mode(1);
 	wr(vtd, VTD_IQA, QUEUE | VTD_IQA_DW, 8);
@@ -393,7 +338,7 @@ static void test_resume(void)
 	wr(vtd, VTD_FECTL, 0, 4);
 	wr(vtd, VTD_FEADDR, 0xfee00000, 4);
 	put(0, 7 | G(3), 0, 0, 0);
-	put(1, 3 | SID(0x10), ~0ULL << 12, 0, 0); /* device-TLB: not there */
+	put(1, 10 | G(1), 0, 0, 0); /* HPT cache: not there */
 	put(2, 5 | BIT(5) | 1ULL << 32, STATUS, 0, 0);
 	tail(3);
 	eq(rd(vtd, VTD_FSTS, 4), VTD_FSTS_IQE, "IQE");
@@ -434,7 +379,7 @@ static void test_storm(void)
 			q[j] = j > 1 && i % 8 ? 0 : x;
 		}
 		if (i % 4) {
-			u64 t = 1 + q[0] % 7;
+			u64 t = 1 + q[0] % 9;
 
 			q[0] = (q[0] & types[t].lo) | t;
 			q[1] &= types[t].hi;
@@ -447,6 +392,7 @@ static void test_storm(void)
 		} else {
 			taken++;
 		}
+		wr(vtd, VTD_FSTS, VTD_FSTS_ITE, 4); /* most devices do not exist */
 		inv_log[0] = 0;
 	}
 	ok(taken > 1000 && rd(vtd, VTD_IQH, 8) == rd(vtd, VTD_IQT, 8), "20000 random descriptors");

@@ -27,10 +27,13 @@ static const struct {
 	{ VTD_IEUADDR, 4, 0xffffffff, "IEUADDR" },
 	{ VTD_IQERCD, 8, 0, "IQERCD" },
 	{ VTD_IRTA, 8, GENMASK(63, 11) | 15, "IRTA" },
-	{ 0x0c0, 8, 0, "PQH" },
-	{ 0x0c8, 8, 0, "PQT" },
-	{ 0x0d0, 8, 0, "PQA" },
-	{ 0x0e0, 4, 0, "PECTL" },
+	{ VTD_PQH, 8, GENMASK(18, 5), "PQH" },
+	{ VTD_PQT, 8, GENMASK(18, 5), "PQT" },
+	{ VTD_PQA, 8, GENMASK(63, 12) | 7, "PQA" },
+	{ VTD_PRS, 4, 0, "PRS" },
+	{ VTD_PEDATA, 4, 0xffff, "PEDATA" },
+	{ VTD_PEADDR, 4, 0xfffffffc, "PEADDR" },
+	{ VTD_PEUADDR, 4, 0xffffffff, "PEUADDR" },
 	{ VTD_IVA, 8, GENMASK(63, 12) | 0x7f, "IVA" },
 	{ 0x400, 8, 0, "ECMD" },
 	{ 0xe00, 8, 0, "VCMD" },
@@ -44,7 +47,7 @@ static void test_stored(void)
 		struct vtd *vtd;
 		u64 seen = 0;
 
-		vtd = fake__new(&fake_cfg);
+		vtd = fake__new(&vtd_config_emulated);
 		wr(vtd, off, ~0ULL, len);
 		eq(rd(vtd, off, len), stored[i].sticks, "%s keeps its writable bits",
 		   stored[i].name);
@@ -54,7 +57,7 @@ static void test_stored(void)
 		fake__free(vtd);
 
 		/* Byte by byte, each leaves the others alone. */
-		vtd = fake__new(&fake_cfg);
+		vtd = fake__new(&vtd_config_emulated);
 		for (u32 b = 0; b < len; b++) {
 			u64 want = stored[i].sticks & GENMASK(8 * b + 7, 0);
 
@@ -64,7 +67,7 @@ static void test_stored(void)
 		ok(bytes, "%s can be written byte by byte", stored[i].name);
 		fake__free(vtd);
 
-		vtd = fake__new(&fake_cfg);
+		vtd = fake__new(&vtd_config_emulated);
 		for (u32 b = 0; b < len; b += 4)
 			wr(vtd, off + b, 0xffffffff, 4);
 		dwords = rd(vtd, off, len) == stored[i].sticks;
@@ -76,7 +79,7 @@ static void test_stored(void)
 /* What is at each offset after some state was built up, by single bytes, against every width. */
 static void test_widths(void)
 {
-	struct vtd *vtd = fake__new(&fake_cfg);
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
 	struct vtd_fault fault = {
 		.reason = 0x59, .sid = 0x1234, .pasid = 7, .addr = 0xabc000, .access = DMA_READ
 	};
@@ -103,7 +106,7 @@ static void test_widths(void)
 /* Anything anywhere: what the sanitizers watch over. */
 static void test_storm(void)
 {
-	struct vtd *vtd = fake__new(&fake_cfg);
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
 	u64 x = 88172645463325252ULL;
 	bool ro = true;
 
@@ -126,13 +129,14 @@ static void test_storm(void)
 
 static void test_reset(void)
 {
-	struct vtd *vtd = fake__new(&fake_cfg);
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
 
 	eq(rd(vtd, VTD_VER, 4), 0x10, "version 1.0");
 	eq(rd(vtd, VTD_CAP, 8), vtd->cap, "CAP");
 	eq(rd(vtd, VTD_ECAP, 8), vtd->ecap, "ECAP");
 	eq(rd(vtd, VTD_FECTL, 4), BIT(31), "FECTL: IM");
 	eq(rd(vtd, VTD_IECTL, 4), BIT(31), "IECTL: IM");
+	eq(rd(vtd, VTD_PECTL, 4), BIT(31), "PECTL: IM");
 	wr(vtd, VTD_CAP, 0, 8);
 	wr(vtd, VTD_ECAP, 0, 8);
 	wr(vtd, VTD_VER, 0, 4);
@@ -142,16 +146,24 @@ static void test_reset(void)
 	eq(rd(vtd, VTD_GSTS, 4), 0, "GSTS is read-only");
 	wr(vtd, VTD_RTADDR, 0x5000, 8);
 	wr(vtd, VTD_FECTL, 0, 4);
+	wr(vtd, VTD_PECTL, 0, 4);
+	wr(vtd, VTD_PQA, 0x6000, 8);
+	wr(vtd, VTD_PQH, 0x20, 8);
+	wr(vtd, VTD_PQT, 0x40, 8);
+	vtd->prs = VTD_PRS_PPR | VTD_PRS_PRO;
 	wr(vtd, VTD_GCMD, BIT(30), 4);
 	vtd_regs__reset(vtd);
 	eq(rd(vtd, VTD_RTADDR, 8) | rd(vtd, VTD_GSTS, 4) | vtd->root, 0, "reset clears");
 	eq(rd(vtd, VTD_FECTL, 4), BIT(31), "and masks the fault event");
+	eq(rd(vtd, VTD_PECTL, 4), BIT(31), "and that of page requests");
+	eq(rd(vtd, VTD_PQA, 8) | rd(vtd, VTD_PQH, 8) | rd(vtd, VTD_PQT, 8) | rd(vtd, VTD_PRS, 4), 0,
+	   "whose queue is forgotten");
 	fake__free(vtd);
 }
 
 static void test_gcmd(void)
 {
-	struct vtd *vtd = fake__new(&fake_cfg);
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
 
 	wr(vtd, VTD_RTADDR, 0x5400, 8);
 	eq(vtd->root, 0, "RTADDR does nothing by itself");
@@ -214,7 +226,7 @@ static void test_gcmd(void)
 
 static void test_without_ir(void)
 {
-	struct vtd_config cfg = fake_cfg;
+	struct vtd_config cfg = vtd_config_emulated;
 	struct vtd *vtd;
 
 	cfg.ir = cfg.eim = false;
@@ -231,9 +243,46 @@ static void test_without_ir(void)
 	fake__free(vtd);
 }
 
+/* Without PRS nothing of it is there (11.4.11); with it, PRS and PECTL act. */
+static void test_page_requests(void)
+{
+	struct vtd_config cfg = vtd_config_emulated;
+	struct vtd *vtd = fake__new(&cfg);
+
+	wr(vtd, VTD_PEADDR, 0xfee00000, 4);
+	vtd->prs = VTD_PRS_PPR | VTD_PRS_PRO;
+	vtd_event__raise(vtd, &vtd->pe);
+	eq(rd(vtd, VTD_PECTL, 4), BIT(31) | BIT(30), "masked: pending");
+	wr(vtd, VTD_PRS, 0, 4);
+	eq(rd(vtd, VTD_PRS, 4), 3, "PRS is cleared by ones only");
+	wr(vtd, VTD_PRS, VTD_PRS_PPR, 1);
+	eq(rd(vtd, VTD_PRS, 4), VTD_PRS_PRO, "each bit alone");
+	eq(rd(vtd, VTD_PECTL, 4), BIT(31) | BIT(30), "with one left the event stays pending");
+	wr(vtd, VTD_PRS, ~0ULL, 4);
+	eq(rd(vtd, VTD_PRS, 4), 0, "and then the other");
+	eq(rd(vtd, VTD_PECTL, 4), BIT(31), "serviced: IP is clear");
+	vtd_event__raise(vtd, &vtd->pe);
+	wr(vtd, VTD_PECTL, 0, 4);
+	eq(msi_sent, 1, "unmasking sends what is pending");
+	wr(vtd, VTD_PECTL, BIT(30), 4);
+	eq(rd(vtd, VTD_PECTL, 4), 0, "IP is read-only");
+	fake__free(vtd);
+
+	cfg.pri = false;
+	vtd = fake__new(&cfg);
+	for (u32 off = VTD_PQH; off < VTD_IVA; off += 4)
+		wr(vtd, off, ~0ULL, 4);
+	for (u32 off = VTD_PQH; off < VTD_IVA; off += 4)
+		if (rd(vtd, off, 4))
+			ok(false, "0x%x is reserved without PRS", off);
+	ok(!vtd->pqh && !vtd->pqt && !vtd->pqa && vtd->pe.ctl == BIT(31),
+	   "without PRS its registers are reserved");
+	fake__free(vtd);
+}
+
 static void test_ccmd(void)
 {
-	struct vtd *vtd = fake__new(&fake_cfg);
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
 
 	wr(vtd, VTD_CCMD, BIT(63) | 1ULL << 61, 8);
 	eq(rd(vtd, VTD_CCMD, 8) & GENMASK(63, 59), 1ULL << 61 | 1ULL << 59,
@@ -275,8 +324,8 @@ static void test_ccmd(void)
 
 static void test_iotlb(void)
 {
-	struct vtd *vtd = fake__new(&fake_cfg);
-	struct vtd_config nested = fake_cfg;
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
+	struct vtd_config nested = vtd_config_emulated;
 
 	wr(vtd, VTD_IOTLB, BIT(63) | 1ULL << 60, 8);
 	eq(rd(vtd, VTD_IOTLB, 8) & GENMASK(63, 57), 1ULL << 60 | 1ULL << 57, "global: IAIG 1");
@@ -315,7 +364,7 @@ static void test_iotlb(void)
 
 static void test_events(void)
 {
-	struct vtd *vtd = fake__new(&fake_cfg);
+	struct vtd *vtd = fake__new(&vtd_config_emulated);
 
 	wr(vtd, VTD_FEDATA, 0xffff, 4);
 	wr(vtd, VTD_FEADDR, 0xfee01004, 4);
@@ -366,6 +415,7 @@ int main(void)
 	test_widths();
 	test_gcmd();
 	test_without_ir();
+	test_page_requests();
 	test_ccmd();
 	test_iotlb();
 	test_events();

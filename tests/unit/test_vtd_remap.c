@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Interrupt remapping (VT-d 5.1, 9.9), and what the DMAR table says about it (VT-d 8). */
+/* Interrupt remapping (VT-d 5.1, 9.9). */
 
 #include "vtd_fake.h"
 
 #include "iommu/cap.c"
-#include "iommu/dmar.c"
 #include "iommu/fault.c"
 #include "iommu/queue.c"
 #include "iommu/regs.c"
@@ -17,7 +16,7 @@ static struct msi_msg out;
 
 static void start(bool eime, bool cfi)
 {
-	vtd = fake__new(&fake_cfg);
+	vtd = fake__new(&vtd_config_emulated);
 	wr(vtd, VTD_IRTA, TABLE | (eime ? VTD_IRTA_EIME : 0) | 7, 8); /* 256 entries */
 	wr(vtd, VTD_GCMD, VTD_GCMD_SIRTP, 4);
 	wr(vtd, VTD_GCMD, VTD_GCMD_IRE | (cfi ? VTD_GCMD_CFI : 0), 4);
@@ -69,7 +68,7 @@ static u8 entry_reason(u16 sid, u64 lo, u64 hi)
 
 static void test_off(void)
 {
-	vtd = fake__new(&fake_cfg);
+	vtd = fake__new(&vtd_config_emulated);
 	eq(remap(1, 0xfee01000, 0x4041), 0, "disabled: passes");
 	ok(out.addr == 0xfee01000 && out.data == 0x4041, "as it is");
 	fake__free(vtd);
@@ -198,42 +197,6 @@ static void test_report(void)
 	fake__free(vtd);
 }
 
-static u8 table[256];
-static u32 table_len;
-
-int acpi__add_table(struct vm *vm, const void *t, u32 len)
-{
-	table_len = len;
-	memcpy(table, t, MIN(len, sizeof(table)));
-	return 0;
-}
-
-static void test_dmar(void)
-{
-	u64 base;
-
-	vtd = fake__new(&fake_cfg);
-	eq(vtd_dmar__add(vtd), 0, "the DMAR table is handed over");
-	eq(table_len, 48 + 24, "header, one DRHD with one scope");
-	ok(!memcmp(table, "DMAR", 4) && table[4] == table_len, "signature and length");
-	eq(table[36], 38, "host address width minus one");
-	eq(table[37], 1, "INTR_REMAP, no x2APIC opt-out");
-	eq(table[48] | table[49], 0, "a DRHD");
-	eq(table[50], 24, "of 24 bytes");
-	eq(table[52], 1, "INCLUDE_PCI_ALL");
-	eq(table[53] | table[54] | table[55], 0, "one page, segment 0");
-	memcpy(&base, table + 56, 8);
-	eq(base, VTD_BASE, "the register base");
-	eq(table[64], 3, "the IOAPIC");
-	eq(table[65], 8, "as a scope of 8 bytes");
-	eq(table[68], 0, "with its enumeration id");
-	eq(table[69] << 8 | table[70] << 3 | table[71], SID_IOAPIC, "and its source id");
-	vtd->cfg.ir = false;
-	vtd_dmar__add(vtd);
-	eq(table[37], 0, "without IR: no INTR_REMAP");
-	fake__free(vtd);
-}
-
 int main(void)
 {
 	test_off();
@@ -241,6 +204,5 @@ int main(void)
 	test_requests();
 	test_entries();
 	test_report();
-	test_dmar();
 	return tap_done();
 }

@@ -1,38 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * First-stage, second-stage and nested walks (VT-d 3.6-3.9): each rule by hand, then random tables
- * against a second walker that is written another way: recursive, stage by stage, over a copy of
- * memory.
- */
+/* First-stage, second-stage and nested walks (VT-d 3.6-3.9): each rule by hand. */
 
 #include <pthread.h>
 
-#include "vtd_guest.h"
-
-#include "iommu/walk.c"
-#include "iommu/walk_fs.c"
-#include "iommu/walk_ss.c"
-
-#define R  DMA_READ
-#define W  DMA_WRITE
-#define RW (DMA_READ | DMA_WRITE)
-#define P  DMA_PRIV
-
-static struct vtd vtd;
-static struct vtd_leaf leaf;
-static struct vtd_fault fault;
-
-static u8 walk(const struct vtd_ctx *ctx, u64 addr, u8 access)
-{
-	int err;
-
-	fault = (struct vtd_fault){ 0 };
-	leaf = (struct vtd_leaf){ 0 };
-	err = vtd_walk__translate(&vtd, ctx, addr, access, &leaf, &fault);
-	if (err != (fault.reason ? -EFAULT : 0))
-		return 0xff;
-	return fault.reason;
-}
+#include "vtd_walk.h"
 
 #define walks(ctx, addr, access, want, ...)                                                        \
 	do {                                                                                       \
@@ -41,17 +12,6 @@ static u8 walk(const struct vtd_ctx *ctx, u64 addr, u8 access)
 		if (walks_got != (want))                                                           \
 			printf("# reason %02xh, want %02xh\n", walks_got, (u8)(want));             \
 	} while (0)
-
-static bool leaf_is(u64 gpa, u8 shift, u8 perm)
-{
-	return leaf.gpa == gpa && leaf.shift == shift && leaf.perm == perm;
-}
-
-static void fresh(void)
-{
-	unit_init(&vtd, &config_all, VTD_TTM_SCALABLE);
-	vtd.ecap |= ECAP_SSADS;
-}
 
 static struct vtd_ctx fs_ctx(unsigned int levels)
 {

@@ -4,70 +4,25 @@
  * another way: recursive, stage by stage, over a copy of memory.
  */
 
-#include "vtd_guest.h"
-
-#include "iommu/walk.c"
-#include "iommu/walk_fs.c"
-#include "iommu/walk_ss.c"
-
-#define R  DMA_READ
-#define W  DMA_WRITE
-#define RW (DMA_READ | DMA_WRITE)
-#define P  DMA_PRIV
-
-static struct vtd vtd;
-static struct vtd_leaf leaf;
-static struct vtd_fault fault;
-
-static u8 walk(const struct vtd_ctx *ctx, u64 addr, u8 access)
-{
-	int err;
-
-	fault = (struct vtd_fault){ 0 };
-	leaf = (struct vtd_leaf){ 0 };
-	err = vtd_walk__translate(&vtd, ctx, addr, access, &leaf, &fault);
-	if (err != (fault.reason ? -EFAULT : 0))
-		return 0xff;
-	return fault.reason;
-}
-
-static bool leaf_is(u64 gpa, u8 shift, u8 perm)
-{
-	return leaf.gpa == gpa && leaf.shift == shift && leaf.perm == perm;
-}
-
-static void fresh(void)
-{
-	unit_init(&vtd, &config_all, VTD_TTM_SCALABLE);
-	vtd.ecap |= ECAP_SSADS;
-}
+#include "rnd.h"
+#include "vtd_walk.h"
 
 #define POOL  12
 #define PSIZE (POOL * 4096)
 
 static u64 pool; /* guest-physical address */
 static u8 shadow[PSIZE];
-static u64 seed = 88172645463325252ULL;
-
-static u64 rnd(void)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed * 0x2545f4914f6cdd1dULL;
-}
-
 static bool one_in(u32 n)
 {
-	return (rnd() >> 33) % n == 0;
+	return rnd(n) == 0;
 }
 
 /* Entries that lead on, most of the time; all bits of both stages' formats occur. */
 static u64 random_entry(u32 rare)
 {
-	u64 e = (pool + (rnd() >> 33) % POOL * 4096) | 7;
+	u64 e = (pool + rnd(POOL) * 4096) | 7;
 
-	e |= rnd() & (FS_A | FS_D | FS_EA | SS_A | SS_D);
+	e |= rnd64() & (FS_A | FS_D | FS_EA | SS_A | SS_D);
 	if (one_in(8)) {
 		e |= BIT(7); /* PS: aligned for a large page or not */
 		if (!one_in(3))
@@ -80,9 +35,9 @@ static u64 random_entry(u32 rare)
 	if (one_in(rare))
 		e &= ~BIT(2);
 	if (one_in(rare))
-		e |= BIT((rnd() >> 33) % 64);
+		e |= BIT(rnd(64));
 	if (one_in(rare))
-		e = rnd();
+		e = rnd64();
 	return e;
 }
 
@@ -282,14 +237,14 @@ static void model_walk(struct model *m, u64 addr, u8 access)
 static void random_ctx(struct vtd_ctx *ctx)
 {
 	*ctx = (struct vtd_ctx){
-		.pgtt = 1 + (rnd() >> 33) % 3,
+		.pgtt = 1 + rnd(3),
 		.pwsnp = true,
-		.fsptr = pool + (rnd() >> 33) % POOL * 4096,
+		.fsptr = pool + rnd(POOL) * 4096,
 		.fs_levels = 4 + one_in(2),
 		.sre = one_in(2),
 		.wpe = one_in(2),
 		.eafe = one_in(2),
-		.ssptr = pool + (rnd() >> 33) % POOL * 4096,
+		.ssptr = pool + rnd(POOL) * 4096,
 		.ss_levels = 3 + one_in(2),
 		.ssade = one_in(2),
 	};
@@ -297,7 +252,7 @@ static void random_ctx(struct vtd_ctx *ctx)
 
 static u64 random_addr(void)
 {
-	u64 addr = rnd();
+	u64 addr = rnd64();
 
 	if (one_in(2))
 		addr &= mask(38, 0);
@@ -317,7 +272,7 @@ static void test_random(void)
 	while (guest_next < pool + PSIZE)
 		page_new();
 	for (unsigned int i = 0; i < runs; i++) {
-		u8 access = accesses[(rnd() >> 33) % ARRAY_SIZE(accesses)], got;
+		u8 access = accesses[rnd(ARRAY_SIZE(accesses))], got;
 		u64 *mem = mem__ptr(guest_mem, pool, PSIZE), addr = random_addr();
 		struct vtd_ctx ctx;
 		struct model m = { .ctx = &ctx };

@@ -17,6 +17,8 @@
 #include "lkvm/trace.h"
 #include "tap.h"
 
+#include "iommu/devtlb.c"
+
 bool trace_on[TRACE_MAX];
 
 void trace__emit(const char *event, const char *fmt, ...)
@@ -128,24 +130,6 @@ void vtd_inv__sync(struct vtd *vtd)
 
 static struct vm fake_vm = { .phys_bits = 39 };
 static struct guest_mem fake_mem;
-
-/* What --viommu=vtd stands for. */
-static const struct vtd_config fake_cfg = {
-	.aw = 48,
-	.scalable = true,
-	.fs = true,
-	.ss = true,
-	.nest = true,
-	.pt = true,
-	.fs1gp = true,
-	.srs = true,
-	.eafs = true,
-	.smpwc = true,
-	.ir = true,
-	.eim = true,
-	.sc = true,
-	.pasid_bits = 20,
-};
 
 static inline void fake__forget(void)
 {

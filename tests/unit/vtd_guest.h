@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tap.h"
+#include "vtd_tables.h"
 
 #include "x86/mem.c"
 #include "x86/util.c"
@@ -25,8 +26,15 @@
 
 bool trace_on[TRACE_MAX];
 
+static char last_trace[512];
+
 void trace__emit(const char *event, const char *fmt, ...)
 {
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(last_trace, sizeof(last_trace), fmt, ap);
+	va_end(ap);
 }
 
 /* --- What the rest of the machine was told --- */
@@ -52,157 +60,43 @@ void vtd_fault__record_ir(struct vtd *vtd, u16 sid, u16 index, u8 reason, bool f
 	vtd_fault__record(vtd, &(struct vtd_fault){ .sid = sid, .reason = reason, .fpd = fpd });
 }
 
-/* --- Memory --- */
+static __attribute__((unused)) unsigned int n_events;
 
-#define GUEST_RAM (64 * MiB)
-
-static struct vm guest_vm = { .phys_bits = 46 };
-static struct guest_mem *guest_mem;
-static u64 guest_next; /* the next unused page */
-
-static u64 get(u64 gpa)
+void vtd_event__raise(struct vtd *vtd, struct vtd_event *ev)
 {
-	return *(u64 *)mem__ptr(guest_mem, gpa, 8);
-}
-
-static void put(u64 gpa, u64 val)
-{
-	*(u64 *)mem__ptr(guest_mem, gpa, 8) = val;
-}
-
-/* A zeroed page. */
-static u64 page_new(void)
-{
-	u64 gpa = guest_next;
-
-	guest_next += 4 * KiB;
-	memset(mem__ptr(guest_mem, gpa, 4 * KiB), 0, 4 * KiB);
-	return gpa;
+	n_events++;
 }
 
 /* --- The unit --- */
 
-static const struct vtd_config config_all = {
-	.aw = 48,
-	.scalable = true,
-	.fs = true,
-	.ss = true,
-	.nest = true,
-	.pt = true,
-	.fl5 = true,
-	.fs1gp = true,
-	.srs = true,
-	.eafs = true,
-	.smpwc = true,
-	.ir = true,
-	.eim = true,
-	.sc = true,
-	.pasid_bits = 20,
-};
+static struct vm guest_vm = { .phys_bits = 46 };
+
+/* All that can be emulated, also what guests are not offered by default. */
+static __attribute__((unused)) struct vtd_config config_all(void)
+{
+	struct vtd_config cfg = vtd_config_emulated;
+
+	cfg.fl5 = true;
+	return cfg;
+}
 
 static void guest_reset(void)
 {
-	if (!guest_mem) {
+	if (!guest_mem)
 		setlinebuf(stdout); /* messages on stderr must not split TAP lines */
-		guest_mem = mem__new(-1, GUEST_RAM);
-	}
-	guest_next = 16 * KiB;
-	n_faults = 0;
+	tables_reset();
+	n_faults = n_events = 0;
 	stopped = -1;
 }
 
 /* Translation on, an empty root table, memory starting over. */
-static void unit_init(struct vtd *vtd, const struct vtd_config *cfg, enum vtd_ttm ttm)
+static void unit_init(struct vtd *vtd, struct vtd_config cfg, enum vtd_ttm ttm)
 {
 	guest_reset();
-	*vtd = (struct vtd){ .vm = &guest_vm, .mem = guest_mem, .cfg = *cfg, .gsts = BIT(31) };
-	if (vtd_cap__build(cfg, &vtd->cap, &vtd->ecap))
+	*vtd = (struct vtd){ .vm = &guest_vm, .mem = guest_mem, .cfg = cfg, .gsts = BIT(31) };
+	if (vtd_cap__build(&cfg, &vtd->cap, &vtd->ecap))
 		abort();
 	vtd->root = page_new() | (u64)ttm << 10;
-}
-
-/* --- Tables --- */
-
-static u64 root_gpa(const struct vtd *vtd, u16 sid)
-{
-	const u64 half = vtd__ttm(vtd) == VTD_TTM_SCALABLE && (sid & 0x80) ? 8 : 0;
-
-	return ALIGN_DOWN(vtd->root, 4 * KiB) + (sid >> 8) * 16 + half;
-}
-
-/* Where the context entry of @sid is; its table is made if there is none. */
-static u64 context_gpa(const struct vtd *vtd, u16 sid)
-{
-	const u64 root = root_gpa(vtd, sid);
-
-	if (!(get(root) & 1))
-		put(root, page_new() | 1);
-	if (vtd__ttm(vtd) == VTD_TTM_LEGACY)
-		return ALIGN_DOWN(get(root), 4 * KiB) + (sid & 0xff) * 16;
-	return ALIGN_DOWN(get(root), 4 * KiB) + (sid & 0x7f) * 32;
-}
-
-static __attribute__((unused)) void legacy_set(const struct vtd *vtd, u16 sid, u64 lo, u64 hi)
-{
-	const u64 ctx = context_gpa(vtd, sid);
-
-	put(ctx, lo);
-	put(ctx + 8, hi);
-}
-
-/* A context entry with PASIDs and a directory of 128 entries. */
-static u64 sm_context_set(const struct vtd *vtd, u16 sid)
-{
-	const u64 ctx = context_gpa(vtd, sid);
-
-	if (!(get(ctx) & 1))
-		put(ctx, page_new() | BIT(3) | 1);
-	return ctx;
-}
-
-static u64 dir_gpa(const struct vtd *vtd, u16 sid, u32 pasid)
-{
-	return ALIGN_DOWN(get(sm_context_set(vtd, sid)), 4 * KiB) + (pasid >> 6) * 8;
-}
-
-static u64 pasid_gpa(const struct vtd *vtd, u16 sid, u32 pasid)
-{
-	const u64 dir = dir_gpa(vtd, sid, pasid);
-
-	if (!(get(dir) & 1))
-		put(dir, page_new() | 1);
-	return ALIGN_DOWN(get(dir), 4 * KiB) + (pasid & 63) * 64;
-}
-
-static __attribute__((unused)) void pasid_set(const struct vtd *vtd, u16 sid, u32 pasid, u64 v0,
-					      u64 v1, u64 v2)
-{
-	const u64 pte = pasid_gpa(vtd, sid, pasid);
-
-	put(pte + 8, v1);
-	put(pte + 16, v2);
-	put(pte, v0);
-}
-
-#define PE(pgtt) (1 | (u64)(pgtt) << 6)
-#define PE_AW48	 (2 << 2)
-#define PE_PWSNP BIT(23)
-
-/* Map @addr to @out at @level in a table tree of @levels; @flags also for the tables on the way. */
-static __attribute__((unused)) u64 table_map(u64 table, unsigned int levels, u64 addr,
-					     unsigned int level, u64 entry, u64 flags)
-{
-	for (;; levels--) {
-		const u64 pos = table + ((addr >> (12 + 9 * (levels - 1))) & 511) * 8;
-
-		if (levels == level) {
-			put(pos, entry);
-			return pos;
-		}
-		if (!(get(pos) & 3))
-			put(pos, page_new() | flags);
-		table = get(pos) & GENMASK(51, 12);
-	}
 }
 
 #endif

@@ -14,6 +14,8 @@
 #include "iommu/bind_host.c"
 #include "iommu/bind_inv.c"
 #include "iommu/cache.c"
+#include "iommu/change.c"
+#include "iommu/devtlb.c"
 #include "iommu/inv.c"
 
 #define SID    0x18
@@ -221,23 +223,6 @@ static __attribute__((unused)) bool log_is(const char *want)
 
 /* --- The guest --- */
 
-static const struct vtd_config config_nested = {
-	.aw = 48,
-	.scalable = true,
-	.fs = true,
-	.pt = true,
-	.fl5 = true,
-	.fs1gp = true,
-	.srs = true,
-	.eafs = true,
-	.smpwc = true,
-	.ir = true,
-	.eim = true,
-	.cm = true,
-	.pasid_bits = 20,
-	.assigned = true,
-};
-
 static char dev_a, dev_b; /* only their addresses count */
 static u64 fs1, fs2;
 
@@ -248,7 +233,7 @@ static void start(enum vtd_ttm ttm, int devices)
 	struct host_device a = fake_device(&dev_a), b = fake_device(&dev_b);
 
 	vtd_bind__free(&vtd);
-	unit_init(&vtd, &config_nested, ttm);
+	unit_init(&vtd, vtd_config_nested, ttm);
 	vtd.cache = cache;
 	vtd.gsts = 0;
 	memset(&host, 0, sizeof(host));
