@@ -10,7 +10,7 @@ static u32 page[2048] __attribute__((aligned(4096)));
 static void registers(void)
 {
 	report_eq(read32(e.regs + EDU_ID), 0x010000ed, "identification");
-	report_eq(read32(e.regs + EDU_X_ID), 0x6b760001, "the extension says its version");
+	report_eq(read32(e.regs + EDU_X_ID), 0x6b760002, "the extension says its version");
 	write32(e.regs + EDU_LIVE, 0x12345678);
 	report_eq(read32(e.regs + EDU_LIVE), ~0x12345678u, "liveness gives the complement");
 	write32(e.regs + EDU_FACTORIAL, 5);
@@ -71,6 +71,26 @@ static void dma(void)
 	report_eq(edu_put(&e, at, 1), EDU_NO_MASTER, "without bus mastering there is no DMA");
 }
 
+/* ATS and page requests where there is no IOMMU to serve them. */
+static void alone(void)
+{
+	u64 at = (u64)page;
+
+	report(pci_ext_cap(e.devfn, EXT_CAP_PASID) && pci_ext_cap(e.devfn, EXT_CAP_ATS) &&
+		       pci_ext_cap(e.devfn, EXT_CAP_PRI),
+	       "PASID, ATS and PRI are there");
+	pci_enable(e.devfn);
+	edu_mode(&e, EDU_ATS | EDU_PRI);
+	report_eq(edu_put(&e, at, 1), EDU_DONE, "off, they change nothing");
+	edu_enable_ats(&e, true);
+	report_eq(edu_put(&e, at, 1), EDU_REFUSED, "nobody answers a translation request");
+	report(!edu_page_request(&e, at, 1 | EDU_PR_R), "no page request with PRI off");
+	edu_enable_pri(&e, 1);
+	report(edu_page_request(&e, at, 1 | EDU_PR_R | EDU_PR_LAST), "one with PRI on");
+	report(!edu_page_request(&e, at, 2 | EDU_PR_R), "no more than are allocated");
+	report_eq(edu_reg(&e, EDU_PRI_WAITING), 1, "and nobody answers it");
+}
+
 static void reset(void)
 {
 	u64 exp = PCI_CFG(e.devfn) + pci_cap(e.devfn, CAP_EXP, 0);
@@ -79,6 +99,7 @@ static void reset(void)
 	pci_enable(e.devfn);
 	report_eq(read32(e.regs + EDU_IRQ_STATUS), 0, "FLR clears the interrupt status");
 	report_eq(read32(e.regs + EDU_BUF + 4091), 0, "and the buffer");
+	report_eq(edu_reg(&e, EDU_PRI_WAITING), 0, "and what is outstanding");
 	report_eq(edu_put(&e, (u64)page, 1), EDU_DONE, "and the device works again");
 }
 
@@ -91,6 +112,7 @@ int main(void)
 	registers();
 	widths();
 	dma();
+	alone();
 	reset();
 	return 0;
 }

@@ -27,6 +27,26 @@ u32 pci_cap(int devfn, u8 id, u32 after)
 	return 0;
 }
 
+u32 pci_ext_cap(int devfn, u16 id)
+{
+	u32 at = 0x100;
+
+	for (int hops = 0; at && hops < 64; hops++) {
+		u32 head = read32(PCI_CFG(devfn) + at);
+
+		if ((head & 0xffff) == id)
+			return at;
+		at = head >> 20;
+	}
+	return 0;
+}
+
+void pci_flr(int devfn)
+{
+	write16(PCI_CFG(devfn) + pci_cap(devfn, CAP_EXP, 0) + 8, BIT(15));
+	pci_enable(devfn);
+}
+
 static bool is64(int devfn, int bar)
 {
 	return (read32(PCI_CFG(devfn) + PCI_BAR0 + 4 * bar) & 7) == 4;
@@ -124,4 +144,49 @@ u32 edu_get(struct edu *e, u64 addr)
 	if (edu_dma(e, addr, 4, false) != EDU_DONE)
 		return ~0u;
 	return read32(e->regs + EDU_BUF);
+}
+
+void edu_mode(struct edu *e, u32 mode)
+{
+	write32(e->regs + EDU_X_MODE, mode);
+}
+
+u32 edu_reg(struct edu *e, u32 reg)
+{
+	return read32(e->regs + reg);
+}
+
+void edu_enable_ats(struct edu *e, bool on)
+{
+	write16(PCI_CFG(e->devfn) + pci_ext_cap(e->devfn, EXT_CAP_ATS) + 6, on ? BIT(15) : 0);
+}
+
+void edu_enable_pri(struct edu *e, u32 allocation)
+{
+	u64 cap = PCI_CFG(e->devfn) + pci_ext_cap(e->devfn, EXT_CAP_PRI);
+
+	write16(cap + 4, 0);
+	write16(cap + 4, BIT(1)); /* forget what is outstanding */
+	write32(cap + 12, allocation);
+	write16(cap + 4, allocation ? 1 : 0);
+}
+
+u16 edu_pri_status(struct edu *e)
+{
+	return read16(PCI_CFG(e->devfn) + pci_ext_cap(e->devfn, EXT_CAP_PRI) + 6);
+}
+
+u32 edu_probe(struct edu *e, u64 addr, u64 *to)
+{
+	write64(e->regs + EDU_TLB_PROBE, addr);
+	if (to)
+		*to = read64(e->regs + EDU_TLB_ADDR);
+	return edu_reg(e, EDU_TLB_FOUND);
+}
+
+bool edu_page_request(struct edu *e, u64 addr, u32 bits)
+{
+	write64(e->regs + EDU_PRI_ADDR, addr);
+	write32(e->regs + EDU_PRI_SEND, bits);
+	return edu_reg(e, EDU_PRI_SEND) == 1;
 }

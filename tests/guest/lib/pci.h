@@ -14,6 +14,9 @@
 #define CAP_MSIX	0x11
 #define CAP_EXP		0x10
 #define CAP_VENDOR	0x09
+#define EXT_CAP_PASID	0x1b
+#define EXT_CAP_ATS	0x0f
+#define EXT_CAP_PRI	0x13
 
 /* The address of @devfn's configuration space. */
 #define PCI_CFG(devfn) (ECAM_BASE + ((u64)(devfn) << 12))
@@ -22,6 +25,10 @@
 int pci_find(u16 vendor, u16 device, unsigned int nth);
 /* The capability @id behind @after (0: the first) or 0. */
 u32 pci_cap(int devfn, u8 id, u32 after);
+/* The extended capability @id or 0. */
+u32 pci_ext_cap(int devfn, u16 id);
+/* Function-level reset; memory decoding and bus mastering come on again. */
+void pci_flr(int devfn);
 /* Where BAR @bar is, and its size as sizing finds it. */
 u64 pci_bar(int devfn, int bar);
 u64 pci_bar_size(int devfn, int bar);
@@ -56,6 +63,22 @@ struct edu {
 #define EDU_X_TAG	0x104
 #define EDU_X_RESULT	0x108
 #define EDU_X_VECTOR	0x10c
+#define EDU_X_MODE	0x110
+#define EDU_TLB_COUNT	0x114
+#define EDU_TLB_PROBE	0x118
+#define EDU_TLB_FOUND	0x120
+#define EDU_TLB_ADDR	0x128
+#define EDU_TLB_REQUESTS 0x130
+#define EDU_TLB_INVS	0x134
+#define EDU_TLB_DROPPED 0x138
+#define EDU_TLB_FLUSH	0x13c
+#define EDU_PRI_ADDR	0x140
+#define EDU_PRI_SEND	0x148
+#define EDU_PRI_WAITING 0x14c
+#define EDU_PRI_SENT	0x150
+#define EDU_PRI_RESPONSES 0x154
+#define EDU_PRI_LAST	0x158
+#define EDU_PRI_LAST_PASID 0x15c
 #define EDU_BUF		0x40000UL
 
 #define EDU_START  1
@@ -65,7 +88,34 @@ struct edu {
 #define EDU_PRIV   BIT(30)
 #define EDU_EXEC   BIT(29)
 
-enum { EDU_NONE, EDU_DONE, EDU_REFUSED, EDU_BAD_RANGE, EDU_NO_MASTER };
+#define EDU_ATS	   1
+#define EDU_PRI	   2
+#define EDU_FORGED 4
+
+/* EDU_TLB_FOUND: its page size as a shift, and what it permits. */
+#define EDU_HIT	   BIT(31)
+#define EDU_HIT_SHIFT(v) ((v) >> 8 & 0x3f)
+#define EDU_HIT_R  BIT(0)
+#define EDU_HIT_W  BIT(1)
+#define EDU_HIT_U  BIT(4)
+
+/* EDU_PRI_SEND, besides the group index. */
+#define EDU_PR_LAST BIT(16)
+#define EDU_PR_R    BIT(17)
+#define EDU_PR_W    BIT(18)
+
+enum {
+	EDU_NONE,
+	EDU_DONE,
+	EDU_REFUSED,
+	EDU_BAD_RANGE,
+	EDU_NO_MASTER,
+	EDU_PENDING,
+	EDU_NO_ACCESS,
+	EDU_INVALID,
+	EDU_FAILED,
+	EDU_NO_SUCCESS,
+};
 
 /* The @nth test device, enabled; false if there is none. */
 bool edu_init(struct edu *e, unsigned int nth);
@@ -76,5 +126,15 @@ u32 edu_put(struct edu *e, u64 addr, u32 val);
 /* Read a dword by DMA; ones if it was refused. */
 u32 edu_get(struct edu *e, u64 addr);
 void edu_tag(struct edu *e, u32 tag);
+void edu_mode(struct edu *e, u32 mode);
+u32 edu_reg(struct edu *e, u32 reg);
+/* Capabilities on or off; page requests with an allocation, 0: off. */
+void edu_enable_ats(struct edu *e, bool on);
+void edu_enable_pri(struct edu *e, u32 allocation);
+u16 edu_pri_status(struct edu *e);
+/* What the device-TLB has of @addr with the tag (EDU_TLB_FOUND), and where it leads. */
+u32 edu_probe(struct edu *e, u64 addr, u64 *to);
+/* Send a page request with the tag; @bits: group and EDU_PR_*.  True if it was sent. */
+bool edu_page_request(struct edu *e, u64 addr, u32 bits);
 
 #endif

@@ -154,7 +154,9 @@ u32 vtd_fault(struct fault *f)
 			.reason = hi >> 32 & 0xff,
 			.sid = hi & 0xffff,
 			.pasid = hi >> 40 & 0xfffff,
-			.write = !(hi & BIT(62)),
+			.at = hi >> 60 & 3,
+			.write = !(hi & (BIT(62) | BIT(28))),
+			.page_request = !(hi & BIT(62)) && (hi & BIT(28)),
 			.has_pasid = hi & BIT(31),
 			.priv = hi & BIT(29),
 			.exec = hi & BIT(30),
@@ -168,5 +170,5 @@ void vtd_faults_clear(void)
 
 	for (unsigned int i = 0; i < n; i++)
 		vw32(FRCD(i) + 12, BIT(31));
-	vw32(R_FSTS, FSTS_PFO | FSTS_IQE);
+	vw32(R_FSTS, FSTS_PFO | FSTS_IQE | FSTS_ITE);
 }

@@ -10,6 +10,7 @@
  *	1001_0000	tables: level 4, 3, 2, 1 at steps of 1000; a second set at 1001_8000
  *	1002_0000	invalidation queue, status of waits (+1000), interrupt remapping table (+2000)
  *	1003_0000	PASID directory, PASID table (+1000)
+ *	1004_0000	page request queue
  *	1010_0000	the page that DMA aims at; others at +20_0000 and +30_0000
  */
 
@@ -24,6 +25,7 @@
 #define T_IRT	  (T_ROOT + 0x22000)
 #define T_PDIR	  (T_ROOT + 0x30000)
 #define T_PTABLE  (T_ROOT + 0x31000)
+#define T_PRQ	  (T_ROOT + 0x40000)
 #define PAGE_A	  (T_ROOT + 0x100000)
 #define PAGE_B	  (PAGE_A + 0x200000)
 #define PAGE_C	  (PAGE_A + 0x300000)
@@ -50,6 +52,13 @@
 #define R_IEADDR 0xa8
 #define R_IQERCD 0xb0
 #define R_IRTA	 0xb8
+#define R_PQH	 0xc0
+#define R_PQT	 0xc8
+#define R_PQA	 0xd0
+#define R_PRS	 0xdc
+#define R_PECTL	 0xe0
+#define R_PEDATA 0xe4
+#define R_PEADDR 0xe8
 
 #define G_TE	BIT(31)
 #define G_SRTP	BIT(30)
@@ -62,19 +71,31 @@
 #define FSTS_PFO BIT(0)
 #define FSTS_PPF BIT(1)
 #define FSTS_IQE BIT(4)
+#define FSTS_ITE BIT(6)
+#define PRS_PPR	 BIT(0)
+#define PRS_PRO	 BIT(1)
 #define EV_IM	 BIT(31)
 #define EV_IP	 BIT(30)
 
+#define ECAP_DT	   BIT(2)
 #define ECAP_IR	   BIT(3)
 #define ECAP_PT	   BIT(6)
 #define ECAP_NEST  BIT(26)
+#define ECAP_PRS   BIT(29)
+#define ECAP_NWFS  BIT(33)
 #define ECAP_PASID BIT(40)
+#define ECAP_PDS   BIT(42)
 #define ECAP_SMTS  BIT(43)
 #define ECAP_SSTS  BIT(46)
 #define ECAP_FSTS  BIT(47)
 
 enum { TTM_LEGACY, TTM_SCALABLE };
 enum { PGTT_FS = 1, PGTT_SS = 2, PGTT_NESTED = 3, PGTT_PT = 4 };
+
+/* Scalable-mode context entries. */
+#define SM_DTE	  BIT(2)
+#define SM_PASIDE BIT(3)
+#define SM_PRE	  BIT(4)
 
 /* First-stage and second-stage entry bits. */
 #define FS_P  BIT(0)
@@ -153,14 +174,27 @@ u32 vtd_tail_pos(void);
 #define INV_PASID_DOMAIN(d)  (7UL | 0UL << 4 | (u64)(d) << 16)
 #define INV_PASID_ONE(d, p)  (7UL | 1UL << 4 | (u64)(d) << 16 | (u64)(p) << 32)
 #define INV_PASID_GLOBAL     (7UL | 3UL << 4)
+/* Addresses of the next two: DTLB_* */
+#define INV_DTLB(sid)	     (3UL | (u64)(sid) << 32)
+#define INV_PDTLB(sid, p)    (8UL | (u64)(sid) << 16 | (u64)(p) << 32)
+#define DTLB_S		     BIT(0)
+#define DTLB_ALL	     (0x7ffffffffffff000UL | DTLB_S)
+#define PDTLB_S		     BIT(11)
+#define PDTLB_G		     BIT(0)
+#define PDTLB_ALL	     (0x7ffffffffffff000UL | PDTLB_S)
+/* A page group response; the high qword has the group. */
+#define INV_RESPONSE(sid, code) (9UL | (u64)(code) << 12 | (u64)(sid) << 16)
+#define INV_RESPONSE_PASID(sid, code, p) (INV_RESPONSE(sid, code) | 1UL << 4 | (u64)(p) << 32)
+#define RESPONSE_GROUP(g)    ((u64)(g) << 3)
 #define INV_WAIT_SW(data)    (5UL | 1UL << 5 | (u64)(data) << 32)
+#define INV_WAIT_PD	     (5UL | 1UL << 7)
 #define INV_WAIT_IF	     (5UL | 1UL << 4)
 
 /* The oldest recorded fault, taken out: its reason, or 0.  The rest of it if wanted. */
 struct fault {
 	u64 addr;
-	u32 reason, sid, pasid;
-	bool write, has_pasid, priv, exec;
+	u32 reason, sid, pasid, at; /* address type: 0 untranslated, 1 request, 2 translated */
+	bool write, page_request, has_pasid, priv, exec;
 };
 u32 vtd_fault(struct fault *f);
 void vtd_faults_clear(void);
