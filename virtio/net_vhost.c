@@ -38,19 +38,25 @@ static int set_backend(struct net *net, unsigned int i, int fd)
 
 int net_vhost__init(struct net *net, struct vm *vm)
 {
+	const bool translated = net->dev.pci.dma.ops;
 	int err, fd = net->vhost_fd;
 
 	if (fd < 0)
 		return 0;
 	net->vhost_fd = -1;
-	if (net->dev.pci.dma.ops) {
-		if (net->opt.vhost == NET_VHOST_MUST)
-			pr_info("%s: vhost-net cannot be behind the vIOMMU; lkvm moves the frames",
-				net->name);
+	/* Guests map each frame anew, so vhost asks for each, and then lkvm itself is faster. */
+	if (translated && net->opt.vhost == NET_VHOST_AUTO) {
 		close(fd);
 		return 0;
 	}
 	err = vhost__init(&net->vhost, vm, fd, &net->dev, 0, 2);
+	if (translated && err == -EOPNOTSUPP) {
+		pr_info("%s: the host's vhost-net cannot be behind the vIOMMU (%s); lkvm moves the "
+			"frames",
+			net->name, net->vhost.failed);
+		vhost__exit(&net->vhost);
+		return 0;
+	}
 	if (!err && !(net->vhost.features & BIT(VIRTIO_NET_F_MRG_RXBUF))) {
 		net->vhost.failed = "VIRTIO_NET_F_MRG_RXBUF";
 		err = -EOPNOTSUPP;

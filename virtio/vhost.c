@@ -21,15 +21,13 @@
 #define TRANSPORT                                                                                  \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX))
 
-static int request(struct vhost *v, unsigned long req, void *arg, const char *name)
+int vhost__request(struct vhost *v, unsigned long req, void *arg, const char *name)
 {
 	if (ioctl(v->fd, req, arg) >= 0)
 		return 0;
 	v->failed = name;
 	return -errno;
 }
-
-#define REQUEST(v, req, arg) request(v, req, arg, #req)
 
 static int set_memory(struct vhost *v, struct vm *vm)
 {
@@ -51,7 +49,7 @@ static int set_memory(struct vhost *v, struct vm *vm)
 			.memory_size = ram[i].size,
 			.userspace_addr = (uintptr_t)ram[i].hva,
 		};
-	err = REQUEST(v, VHOST_SET_MEM_TABLE, table);
+	err = VHOST_REQUEST(v, VHOST_SET_MEM_TABLE, table);
 	free(table);
 	return err;
 }
@@ -89,12 +87,10 @@ int vhost__init(struct vhost *v, struct vm *vm, int fd, struct virtio_dev *dev, 
 	int err;
 
 	*v = (struct vhost){ .fd = fd, .err_fd = -1, .dev = dev, .first = first, .n = n };
-	v->failed = "a function behind the vIOMMU";
-	if (dev->pci.dma.ops)
-		return -EINVAL;
-	err = REQUEST(v, VHOST_SET_OWNER, NULL);
+	v->translated = dev->pci.dma.ops != NULL;
+	err = VHOST_REQUEST(v, VHOST_SET_OWNER, NULL);
 	if (!err)
-		err = REQUEST(v, VHOST_GET_FEATURES, &v->features);
+		err = VHOST_REQUEST(v, VHOST_GET_FEATURES, &v->features);
 	if (err)
 		return err;
 	v->failed = "VIRTIO_F_VERSION_1 and the like";
@@ -103,6 +99,8 @@ int vhost__init(struct vhost *v, struct vm *vm, int fd, struct virtio_dev *dev, 
 	err = set_memory(v, vm);
 	if (!err)
 		err = watch_errors(v, vm);
+	if (!err && v->translated)
+		err = vhost_iotlb__init(v, vm->loop);
 	if (err)
 		return err;
 	for (unsigned int i = 0; i < n; i++)
@@ -115,6 +113,7 @@ void vhost__exit(struct vhost *v)
 	vhost__stop(v);
 	if (v->fd < 0)
 		return;
+	vhost_iotlb__exit(v);
 	loop__del(v->err_lfd);
 	if (v->err_fd >= 0)
 		close(v->err_fd);
@@ -135,6 +134,12 @@ static int call_fd(const struct vhost *v, unsigned int q)
 	return fd < 0 ? -1 : fd;
 }
 
+/* What vhost knows a ring by. */
+static u64 ring_addr(const struct vhost *v, const struct virtq_ring *ring)
+{
+	return v->translated ? ring->addr : (uintptr_t)ring->host;
+}
+
 static int start_queue(struct vhost *v, unsigned int i)
 {
 	struct virtq *vq = &v->dev->vq[v->first + i];
@@ -142,9 +147,9 @@ static int start_queue(struct vhost *v, unsigned int i)
 	struct vhost_vring_state base = { .index = i, .num = vq->next_avail };
 	struct vhost_vring_addr addr = {
 		.index = i,
-		.desc_user_addr = (uintptr_t)vq->desc.host,
-		.avail_user_addr = (uintptr_t)vq->avail.host,
-		.used_user_addr = (uintptr_t)vq->used.host,
+		.desc_user_addr = ring_addr(v, &vq->desc),
+		.avail_user_addr = ring_addr(v, &vq->avail),
+		.used_user_addr = ring_addr(v, &vq->used),
 	};
 	struct vhost_vring_file kick = {
 		.index = i,
@@ -155,23 +160,25 @@ static int start_queue(struct vhost *v, unsigned int i)
 	int err;
 
 	v->failed = "a ring that is not (all) RAM, or was not enabled";
-	if (!vq->enabled || !vq->desc.host || !vq->avail.host || !vq->used.host)
+	if (!vq->enabled)
 		return -EFAULT;
-	err = REQUEST(v, VHOST_SET_VRING_NUM, &num);
+	if (!v->translated && (!vq->desc.host || !vq->avail.host || !vq->used.host))
+		return -EFAULT;
+	err = VHOST_REQUEST(v, VHOST_SET_VRING_NUM, &num);
 	if (!err)
-		err = REQUEST(v, VHOST_SET_VRING_BASE, &base);
+		err = VHOST_REQUEST(v, VHOST_SET_VRING_BASE, &base);
 	if (!err)
-		err = REQUEST(v, VHOST_SET_VRING_ADDR, &addr);
+		err = VHOST_REQUEST(v, VHOST_SET_VRING_ADDR, &addr);
 	if (!err)
-		err = REQUEST(v, VHOST_SET_VRING_ERR, &error);
+		err = VHOST_REQUEST(v, VHOST_SET_VRING_ERR, &error);
 	if (!err)
-		err = REQUEST(v, VHOST_SET_VRING_CALL, &call);
+		err = VHOST_REQUEST(v, VHOST_SET_VRING_CALL, &call);
 	if (!err)
-		err = REQUEST(v, VHOST_SET_VRING_KICK, &kick);
+		err = VHOST_REQUEST(v, VHOST_SET_VRING_KICK, &kick);
 	return err;
 }
 
-/* vhost lets go of the eventfds; where it cannot it never had them. */
+/* vhost lets go of eventfds and translations; where it cannot it never had them. */
 static void stop_queues(struct vhost *v)
 {
 	const char *failed = v->failed;
@@ -179,10 +186,12 @@ static void stop_queues(struct vhost *v)
 	for (unsigned int i = 0; i < v->n; i++) {
 		struct vhost_vring_file none = { .index = i, .fd = VHOST_FILE_UNBIND };
 
-		REQUEST(v, VHOST_SET_VRING_KICK, &none);
-		REQUEST(v, VHOST_SET_VRING_CALL, &none);
-		REQUEST(v, VHOST_SET_VRING_ERR, &none);
+		VHOST_REQUEST(v, VHOST_SET_VRING_KICK, &none);
+		VHOST_REQUEST(v, VHOST_SET_VRING_CALL, &none);
+		VHOST_REQUEST(v, VHOST_SET_VRING_ERR, &none);
 	}
+	if (v->translated)
+		vhost_iotlb__stop(v);
 	v->failed = failed;
 }
 
@@ -191,9 +200,11 @@ int vhost__start(struct vhost *v, u64 extra)
 	u64 features = (v->dev->driver_features & v->features) | extra;
 	int err;
 
-	err = REQUEST(v, VHOST_SET_FEATURES, &features);
+	err = VHOST_REQUEST(v, VHOST_SET_FEATURES, &features);
 	for (unsigned int i = 0; !err && i < v->n; i++)
 		err = start_queue(v, i);
+	if (!err && v->translated)
+		err = vhost_iotlb__start(v);
 	if (err)
 		stop_queues(v);
 	v->running = !err;
@@ -215,6 +226,6 @@ void vhost__vector(struct vhost *v, unsigned int q)
 	if (!v->running || q < v->first || q >= v->first + v->n)
 		return;
 	call.fd = call_fd(v, q);
-	if (REQUEST(v, VHOST_SET_VRING_CALL, &call))
+	if (VHOST_REQUEST(v, VHOST_SET_VRING_CALL, &call))
 		virtio__fail(v->dev, "vhost does not take an interrupt vector");
 }

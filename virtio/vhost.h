@@ -7,7 +7,8 @@
  * from the queue's eventfd, and raises interrupts through the vector's.  What is particular to a
  * kind of device (its backend) is the device's own business.
  *
- * vhost takes guest-physical addresses, so a function behind the vIOMMU cannot have it.
+ * Behind the vIOMMU it asks for each translation (vhost_iotlb.c), and is told when one ends.  It is
+ * then the guest's addresses that it is given, else lkvm's.
  *
  *	at set-up	vhost__init(), after virtio_pci__add()
  *	ops->start	vhost__start(), then the device's own "go"
@@ -16,9 +17,10 @@
  *	ops->vector	vhost__vector()
  *	at teardown	"stop", vhost__exit(), before virtio_pci__del()
  *
- * Loop lock held, or set-up.  Nothing here prints, but for a ring that vhost gives up on.
+ * Loop lock held, or set-up.  Nothing here prints, but for a queue that vhost cannot go on with.
  */
 
+#include "lkvm/dma.h"
 #include "lkvm/virtio.h"
 
 struct loop_fd;
@@ -33,13 +35,17 @@ struct vhost {
 	bool running;
 	int err_fd;
 	struct loop_fd *err_lfd;
+	/* vhost_iotlb.c */
+	bool translated; /* the function is behind an IOMMU */
+	struct dma_listener listener;
+	struct loop_fd *miss_lfd;
 };
 
 /*
  * Make @fd (an opened /dev/vhost-..., owned by @v from here on, also on failure) ours, tell it
  * where guest RAM is, and give it the doorbells of the queues for good.  Negative errno on failure
- * (-EINVAL behind an IOMMU, -EOPNOTSUPP if it lacks what the transport offers): @v->failed says at
- * what.
+ * (-EOPNOTSUPP if it lacks what the transport offers, or translation and needs it): @v->failed says
+ * at what.
  */
 int vhost__init(struct vhost *v, struct vm *vm, int fd, struct virtio_dev *dev, unsigned int first,
 		unsigned int n);
@@ -56,5 +62,19 @@ int vhost__start(struct vhost *v, u64 extra);
 void vhost__stop(struct vhost *v);
 /* The driver gave queue @q (the device's number) another vector; harmless at any time. */
 void vhost__vector(struct vhost *v, unsigned int q);
+
+/* --- Between vhost.c and vhost_iotlb.c, for a function behind an IOMMU --- */
+
+/* An ioctl; on failure @v->failed is @name.  0 or a negative errno. */
+int vhost__request(struct vhost *v, unsigned long req, void *arg, const char *name);
+#define VHOST_REQUEST(v, req, arg) vhost__request(v, req, arg, #req)
+
+/* Take part in translation: @v->features, @v->fd and @v->dev are set.  As vhost__init(). */
+int vhost_iotlb__init(struct vhost *v, struct loop *loop);
+void vhost_iotlb__exit(struct vhost *v);
+/* vhost has its features and rings: give it what it looks at before it can ask.  As vhost__start(). */
+int vhost_iotlb__start(struct vhost *v);
+/* The queues are back: vhost forgets all translations, and its questions. */
+void vhost_iotlb__stop(struct vhost *v);
 
 #endif

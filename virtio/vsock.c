@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "lkvm/iommu.h"
+#include "lkvm/check.h"
 #include "lkvm/module.h"
 #include "lkvm/vm.h"
 #include "virtio/vhost.h"
@@ -105,12 +105,6 @@ static int validate(void)
 
 	if (!cid)
 		return 0;
-	if (vtd__wanted()) {
-		pr_err("--vsock %llu: the host's kernel serves it, which cannot follow the guest's "
-		       "address translation; leave out --viommu or --vsock",
-		       cid);
-		return -EINVAL;
-	}
 	opened = open(PATH, O_RDWR | O_CLOEXEC);
 	if (opened < 0) {
 		err = -errno;
@@ -158,8 +152,9 @@ static int setup(struct vm *vm)
 	err = vhost__init(v, vm, opened, &vsock.dev, QUEUE_RX, 2);
 	opened = -1;
 	if (err) {
-		pr_err("--vsock %llu: " PATH ": %s: %s; the host's kernel cannot serve it", cid,
-		       v->failed, strerror(-err));
+		pr_err("--vsock %llu: " PATH ": %s: %s; %s", cid, v->failed, strerror(-err),
+		       v->translated ? "leave out --viommu or --vsock"
+				     : "the host's kernel cannot serve it");
 		goto err_vhost;
 	}
 	return 0;
@@ -193,6 +188,13 @@ static const struct option_def options[] = {
 	{ 0 },
 };
 
+/* It is not needed. */
+static bool check(void)
+{
+	check__node("vhost-vsock", PATH, "vhost_vsock", "--vsock");
+	return true;
+}
+
 static struct module module_vsock = {
 	.name = "virtio-vsock",
 	.level = MODULE_DEVICE,
@@ -200,5 +202,6 @@ static struct module module_vsock = {
 	.validate = validate,
 	.setup = setup,
 	.teardown = teardown,
+	.check = check,
 };
 LKVM_MODULE(module_vsock)

@@ -1,201 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The disk: real files, real Linux AIO, a driver that talks to it through queue and transport. */
+/* The disk: reading and writing, framing, files, and what can go wrong. */
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libaio.h>
-#include <stdbool.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* --- A host that can be made to do less, or refuse --- */
-
-static bool host_short, host_no_fdsync, host_one;
-static int host_error;
-static unsigned int host_submits, host_sync_writes, host_bounced;
-
-static int fake_submit(io_context_t ctx, long n, struct iocb **cb)
-{
-	if (host_error)
-		return host_error;
-	if (host_one && n > 1)
-		n = 1;
-	for (long i = 0; i < n; i++) {
-		struct iocb *c = cb[i];
-		short op = c->aio_lio_opcode;
-
-		if (op == IO_CMD_FDSYNC && host_no_fdsync)
-			return i ? i : -EINVAL;
-		if (host_short && (op == IO_CMD_PREADV || op == IO_CMD_PWRITEV))
-			c->u.v.nr = 1;
-		if (op == IO_CMD_PREAD || op == IO_CMD_PWRITE) {
-			host_bounced++;
-			if (host_short && c->u.c.nbytes > 4096)
-				c->u.c.nbytes = 4096;
-		}
-		host_sync_writes += c->aio_rw_flags != 0;
-	}
-	host_submits++;
-	return io_submit(ctx, n, cb);
-}
-
-#define io_submit fake_submit
-#include "virtio/blk_aio.c"
-#undef io_submit
-#include "virtio/blk.c"
-#include "virtio/blk_file.c"
-#include "virtio/blk_zero.c"
-#include "virtio/chain.c"
-#include "virtio/iov.c"
-#include "virtio/pci.c"
-#include "virtio/pci_caps.c"
-#include "virtio/pci_common.c"
-#include "virtio/queue.c"
-
-#define FAKE_TRANSPORT
-#include "tests/unit/virtio_fake.h"
-
-#define SIZE	(256 * KiB)
-#define SECTORS (SIZE / SECTOR)
-
-static struct module *registered;
-void module__register(struct module *m)
-{
-	registered = m;
-}
-
-static struct vm vm = { .cpus = 1 };
-static struct blk_file file;
-static struct blk blk;
-static char path[] = "/tmp/lkvm-test-blk-XXXXXX";
-static u8 image[SIZE];
-
-static void put(u32 off, u32 len, u64 val)
-{
-	blk.dev.pci.ops->bar_access(&blk.dev.pci, 0, off, (u8 *)&val, len, true);
-}
-
-static u64 get(u32 off, u32 len)
-{
-	u64 val = 0;
-
-	blk.dev.pci.ops->bar_access(&blk.dev.pci, 0, off, (u8 *)&val, len, false);
-	return val;
-}
-
-static void write_image(void)
-{
-	int fd = open(path, O_RDWR | O_TRUNC);
-
-	for (unsigned int i = 0; i < SIZE; i++)
-		image[i] = i * 7 + i / 512;
-	if (fd < 0 || write(fd, image, SIZE) != (ssize_t)SIZE)
-		exit(1);
-	close(fd);
-}
-
-static void drive(u64 features)
-{
-	memset(ram, 0, sizeof(ram));
-	iova_identity();
-	drv_size = 64;
-	put(20, 1, 0);
-	put(20, 1, 3);
-	put(8, 4, 0);
-	put(12, 4, (u32)features);
-	put(8, 4, 1);
-	put(12, 4, features >> 32);
-	put(20, 1, 11);
-	put(16, 2, 0);
-	put(24, 2, drv_size);
-	put(26, 2, 1);
-	put(32, 8, DRV_DESC);
-	put(40, 8, DRV_AVAIL);
-	put(48, 8, DRV_USED);
-	put(28, 2, 1);
-	put(20, 1, 15);
-}
-
-#define FEATURES (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_BLK_F_FLUSH))
-
-static void stop(void)
-{
-	if (blk.dev.transport)
-		blk__exit(&blk);
-	blk_file__close(&file);
-	host_short = host_no_fdsync = host_one = false;
-	host_error = 0;
-	host_submits = host_sync_writes = host_bounced = messages = 0;
-	memset(fired, 0, sizeof(fired));
-}
-
-static int start_with(const char *opts, u64 features)
-{
-	char arg[128];
-	int err;
-
-	stop();
-	write_image();
-	memset(&file, 0, sizeof(file));
-	snprintf(arg, sizeof(arg), "%s%s", path, opts);
-	err = blk_file__parse(&file, arg);
-	if (!err)
-		err = blk_file__open(&file);
-	if (!err)
-		err = blk__init(&blk, &vm, &file, 0);
-	if (!err)
-		drive(features);
-	return err;
-}
-
-static void set_header(u32 type, u64 sector)
-{
-	struct virtio_blk_outhdr hdr = { .type = type, .sector = sector };
-
-	memcpy(ram + DRV_DATA, &hdr, sizeof(hdr));
-}
-
-#define STATUS_AT (DRV_DATA + 0x20u)
-#define BUF	  (DRV_DATA + 0x1000u)
-
-static void ring_and_wait(u16 count)
-{
-	u16 want = drv_used_idx() + count;
-
-	put(VIRTIO_BAR_NOTIFY, 2, 0);
-	for (int i = 0; i < 100 && drv_used_idx() != want; i++)
-		loop_turn(50);
-}
-
-/* One request with one data buffer; its status, or 0xee if it was not answered. */
-static u8 io(u32 type, u64 sector, u32 addr, u32 len)
-{
-	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
-
-	set_header(type, sector);
-	ram[STATUS_AT] = 0xee;
-	drv_desc(0, DRV_DATA, 16, NEXT, len ? 1 : 2);
-	drv_desc(1, addr, len, NEXT | (in ? WRITE : 0), 2);
-	drv_desc(2, STATUS_AT, 1, WRITE, 0);
-	drv_add(0);
-	ring_and_wait(1);
-	return ram[STATUS_AT];
-}
-
-static u32 last_len(void)
-{
-	return drv_used_len(drv_used_idx() - 1);
-}
-
-static bool on_disk(u64 off, const void *what, u64 len)
-{
-	static u8 buf[SIZE];
-	int fd = open(path, O_RDONLY);
-	bool same = pread(fd, buf, len, off) == (ssize_t)len && !memcmp(buf, what, len);
-
-	close(fd);
-	return same;
-}
+#include "tests/unit/blk_fake.h"
 
 static void test_io(const char *how, const char *opts, u32 skew)
 {
@@ -343,7 +149,7 @@ static void test_framing(void)
 	ring_and_wait(0);
 	ok(get(20, 1) & 0x40, "no status byte: NEEDS_RESET");
 	eq(fired[0], 1, "and a configuration interrupt");
-	drive(FEATURES);
+	start_driver(FEATURES);
 	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), 0, "after a reset it works again");
 	drv_desc(5, DRV_DATA, 16, NEXT, 6);
 	drv_desc(6, RAM_SIZE, 1, WRITE, 0);
@@ -401,6 +207,57 @@ static void test_flush(void)
 	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), 0, "once");
 }
 
+/* What goes wrong at the host is an I/O error to the guest, and is told of once each. */
+static void test_host_errors(void)
+{
+	static const struct {
+		u32 type;
+		long err;
+		const char *how;
+	} bad[] = {
+		{ VIRTIO_BLK_T_OUT, -ENOSPC, "a write to a full disk" },
+		{ VIRTIO_BLK_T_OUT, -EIO, "a write that fails" },
+		{ VIRTIO_BLK_T_IN, -EIO, "a read that fails" },
+		{ VIRTIO_BLK_T_FLUSH, -EIO, "a flush that fails" },
+	};
+
+	start_with("", FEATURES);
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		u32 len = bad[i].type == VIRTIO_BLK_T_FLUSH ? 0 : 65536;
+
+		messages = 0;
+		host_fail = bad[i].err;
+		eq(io(bad[i].type, 0, BUF, len), VIRTIO_BLK_S_IOERR, "%s", bad[i].how);
+		ok(messages == 1 && strstr(last_msg, strerror(-(int)bad[i].err)) && last_len() == 1,
+		   "is told: %s", last_msg);
+		host_fail = 0;
+		eq(io(bad[i].type, 0, BUF, len), 0, "the next one does not");
+	}
+	/* Part of it is done, and then no more: one vector, or what fits into the bounce buffer. */
+	for (int direct = 0; direct < 2; direct++) {
+		if (start_with(direct ? ",direct" : "", FEATURES))
+			continue;
+		for (unsigned int i = 0; i < 3; i++) {
+			set_header(bad[i].type, 0);
+			ram[STATUS_AT] = 0xee;
+			drv_desc(0, DRV_DATA, 16, NEXT, 1);
+			drv_desc(1, BUF + 3, 1024, NEXT | (i == 2 ? WRITE : 0), 2);
+			drv_desc(2, BUF + 8195, 65536 - 1024, NEXT | (i == 2 ? WRITE : 0), 3);
+			drv_desc(3, STATUS_AT, 1, WRITE, 0);
+			host_short = true;
+			host_fail_after = 1;
+			host_fail = bad[i].err;
+			messages = 0;
+			drv_add(0);
+			ring_and_wait(1);
+			ok(ram[STATUS_AT] == VIRTIO_BLK_S_IOERR && !host_fail_after &&
+			       messages == 1 && last_len() == 1,
+			   "%s%s, after a part of it", bad[i].how, direct ? " (direct)" : "");
+		}
+	}
+	eq(blk.inflight, 0, "nothing is left at the host");
+}
+
 /* No wait between submission and reset: the answer must not come, nor memory change after it. */
 static void test_reset(void)
 {
@@ -420,7 +277,7 @@ static void test_reset(void)
 	for (int i = 0; i < 3; i++)
 		loop_turn(10);
 	ok(!memcmp(before, ram, RAM_SIZE), "memory is quiet after it");
-	drive(FEATURES);
+	start_driver(FEATURES);
 	eq(io(VIRTIO_BLK_T_IN, 0, BUF, 512), 0, "and the next driver starts afresh");
 	eq(drv_used_idx(), 1, "with the first used entry");
 }
@@ -443,80 +300,6 @@ static void test_iommu(void)
 	eq(io(VIRTIO_BLK_T_IN, 0, 0x40200, 65536), VIRTIO_BLK_S_IOERR, "one that is read-only");
 	eq(io(VIRTIO_BLK_T_OUT, 0, 0x40200, 65536), 0, "which is good to write from");
 	fake_behind_iommu = false;
-}
-
-/* A discard or a writing of zeroes with one segment of @n sectors. */
-static u8 zero(u32 type, u64 sector, u32 n, u32 flags)
-{
-	struct virtio_blk_discard_write_zeroes seg = {
-		.sector = sector,
-		.num_sectors = n,
-		.flags = flags,
-	};
-
-	memcpy(ram + BUF, &seg, sizeof(seg));
-	return io(type, 0, BUF, sizeof(seg));
-}
-
-static void test_zero(u32 type, const char *how)
-{
-	static const u8 zeroes[8192];
-	bool discard = type == VIRTIO_BLK_T_DISCARD;
-	u64 feature = BIT(discard ? VIRTIO_BLK_F_DISCARD : VIRTIO_BLK_F_WRITE_ZEROES);
-	struct virtio_blk_discard_write_zeroes seg[17] = { { .sector = 0 } };
-
-	start_with("", FEATURES);
-	eq(zero(type, 0, 8, 0), VIRTIO_BLK_S_UNSUPP, "%s: not negotiated", how);
-	if (!(blk.ops.features & feature)) {
-		ok(true, "%s # SKIP the file system of /tmp cannot", how);
-		return;
-	}
-	start_with("", FEATURES | feature);
-	eq(get(VIRTIO_BAR_DEVICE + (discard ? 36 : 48), 4), discard ? 131072 : 8192, "%s: limit",
-	   how);
-	eq(get(VIRTIO_BAR_DEVICE + (discard ? 40 : 52), 4), discard ? 16 : 1, "%s: segments", how);
-	eq(zero(type, 16, 16, 0), 0, "%s: 16 sectors", how);
-	ok(on_disk(8192, zeroes, 8192) && on_disk(0, image, 8192) &&
-	       on_disk(16384, image + 16384, SIZE - 16384),
-	   "%s: those, and no other", how);
-	eq(last_len(), 1, "%s: only the status is written to memory", how);
-	eq(zero(type, SECTORS - 1, 1, 0), 0, "%s: the last sector", how);
-	eq(zero(type, SECTORS, 0, 0), 0, "%s: nothing at the end", how);
-	write_image();
-	eq(zero(type, SECTORS, 1, 0), VIRTIO_BLK_S_IOERR, "%s: behind the end", how);
-	eq(zero(type, SECTORS - 1, 2, 0), VIRTIO_BLK_S_IOERR, "%s: across the end", how);
-	eq(zero(type, ~0ULL, 2, 0), VIRTIO_BLK_S_IOERR, "%s: wraps", how);
-	eq(zero(type, 1ULL << 55, 1, 0), VIRTIO_BLK_S_IOERR, "%s: wraps as bytes", how);
-	eq(zero(type, 0, ~0u, 0), VIRTIO_BLK_S_IOERR, "%s: more than the limit", how);
-	eq(zero(type, 0, 8, 2), VIRTIO_BLK_S_UNSUPP, "%s: an unknown flag", how);
-	if (discard)
-		eq(zero(type, 0, 8, 1), VIRTIO_BLK_S_UNSUPP, "%s: unmap is not for it", how);
-	eq(io(type, 0, BUF, 15), VIRTIO_BLK_S_IOERR, "%s: part of a segment", how);
-	eq(io(type, 0, BUF, 0), VIRTIO_BLK_S_IOERR, "%s: no segment", how);
-	for (int i = 0; i < 17; i++)
-		seg[i].num_sectors = 1;
-	memcpy(ram + BUF, seg, sizeof(seg));
-	eq(io(type, 0, BUF, 17 * 16), VIRTIO_BLK_S_IOERR, "%s: 17 segments", how);
-	seg[1].sector = SECTORS;
-	memcpy(ram + BUF, seg, sizeof(seg));
-	eq(io(type, 0, BUF, 32), VIRTIO_BLK_S_IOERR, "%s: the second of two is bad", how);
-	ok(on_disk(0, image, SIZE), "%s: none of these did anything", how);
-	if (!discard) {
-		eq(zero(type, 0, 16, 1), 0, "%s: with a hole", how);
-		ok(on_disk(0, zeroes, 8192), "%s: reads as zeroes", how);
-		start_with("", BIT(VIRTIO_F_VERSION_1) | feature);
-		eq(zero(type, 0, 16, 0), 0, "%s: a driver that cannot flush", how);
-		ok(on_disk(0, zeroes, 8192), "%s: is served as well", how);
-	} else {
-		seg[1].sector = 8;
-		memcpy(ram + BUF, seg, sizeof(seg));
-		eq(io(type, 0, BUF, 32), 0, "%s: two segments", how);
-		ok(on_disk(0, zeroes, 512) && on_disk(512, image + 512, 3584) &&
-		       on_disk(4096, zeroes, 512) && on_disk(4608, image + 4608, 3584),
-		   "%s: both", how);
-	}
-	start_with(",ro", FEATURES | BIT(VIRTIO_BLK_F_RO));
-	ok(!(blk.ops.features & feature), "%s: not of a read-only disk", how);
 }
 
 static int opened(const char *arg)
@@ -598,13 +381,14 @@ static void test_random(void)
 	unsigned int seed = 99, answered = 0;
 
 	start_with("", FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC));
-	drive(FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
-	      (blk.ops.features & (BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES))));
+	start_driver(
+	    FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC) |
+	    (blk.ops.features & (BIT(VIRTIO_BLK_F_DISCARD) | BIT(VIRTIO_BLK_F_WRITE_ZEROES))));
 	for (int round = 0; round < 2000; round++) {
 		u8 wild = rand_r(&seed) % 32;
 
 		if (get(20, 1) != 15)
-			drive(FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC));
+			start_driver(FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC));
 		set_header(rand_r(&seed) % 10, rand_r(&seed) % (SECTORS + 8));
 		drv_desc(0, DRV_DATA, rand_r(&seed) % 32, NEXT, 1);
 		drv_desc(1, wild == 1 ? RAM_SIZE - 99 : BUF + (u32)rand_r(&seed) % 4096,
@@ -625,11 +409,7 @@ static void test_random(void)
 
 int main(void)
 {
-	int fd = mkstemp(path);
-
-	if (fd < 0)
-		return 1;
-	close(fd);
+	blk_image();
 	test_io("cached", "", 0);
 	test_io("cached, misaligned", "", 3);
 	test_io("direct", ",direct", 0);
@@ -643,10 +423,9 @@ int main(void)
 	test_id_and_config();
 	test_ro();
 	test_flush();
+	test_host_errors();
 	test_reset();
 	test_iommu();
-	test_zero(VIRTIO_BLK_T_DISCARD, "discard");
-	test_zero(VIRTIO_BLK_T_WRITE_ZEROES, "zeroes");
 	test_random();
 	test_files();
 	test_module();

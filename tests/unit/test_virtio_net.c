@@ -335,6 +335,12 @@ static void test_module(void)
 	const struct option_def *o = registered->options;
 
 	opens = closes = inits = exits = 0;
+	eq(registered->validate(), 0, "nothing said");
+	ok(opens == 1 && nnets == 1 && nets[0]->opt.backend == &net_user__backend,
+	   "is a user network");
+	free(nets[0]);
+	nnets = opens = 0;
+	asked = false;
 	eq(o->parse("none"), 0, "none adds nothing");
 	eq(registered->validate(), 0, "and needs nothing");
 	eq(opens, 0, "and opens nothing");

@@ -249,8 +249,15 @@ static void test_vhost(void)
 
 	fake_behind_iommu = true;
 	begin(NET_VHOST_MUST, BIT(VIRTIO_F_ACCESS_PLATFORM));
+	ok(net.vhost_on && net.vhost.running, "behind an IOMMU vhost has the queues as well");
+	end();
+	begin(NET_VHOST_AUTO, BIT(VIRTIO_F_ACCESS_PLATFORM));
+	ok(!net.vhost_on && messages == 1 && fcntl(net.tap, F_GETFD) >= 0, "if that was asked for");
+	end();
+	vhost_error = -EOPNOTSUPP;
+	begin(NET_VHOST_MUST, BIT(VIRTIO_F_ACCESS_PLATFORM));
 	ok(!net.vhost_on && strstr(last_msg, "vIOMMU"),
-	   "behind an IOMMU lkvm does the work, and says so");
+	   "with one that cannot lkvm does the work, and says so");
 	buffer(NET_RX, RX_DATA, 1500, true);
 	kick(NET_RX);
 	arrive(100, 1);
@@ -258,6 +265,13 @@ static void test_vhost(void)
 		;
 	eq(used_idx(NET_RX), 1, "and it does");
 	fake_behind_iommu = false;
+	end();
+	memset(&net, 0, sizeof(net));
+	net.opt = (struct net_options){ .text = "tap", .backend = &net_tap__backend };
+	net__open(&net);
+	eq(-net__init(&net, &machine, 0), EOPNOTSUPP,
+	   "without an IOMMU one that cannot is refused");
+	vhost_error = 0;
 	end();
 
 	vhost_can = 0;

@@ -1,134 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vsock, and the vhost it shares with others, against a kernel that remembers what it was asked. */
 
-#include <fcntl.h>
-#include <linux/vhost.h>
-#include <stdarg.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
-#include "lkvm/mem.h"
-
-static int fake_ioctl(int fd, unsigned long req, void *arg);
-static int fake_open(const char *path, int flags);
-#define ioctl(fd, req, arg) fake_ioctl(fd, req, arg)
-#define open(path, flags)   fake_open(path, flags)
-#include "virtio/vhost.c"
-#include "virtio/vsock.c"
-#undef ioctl
-#undef open
-#include "tests/unit/virtio_drive.h"
+#define USER "virtio/vsock.c"
+#include "tests/unit/vhost_fake.h"
 
 static struct vm vm = { .cpus = 1 };
-
-/* --- The kernel --- */
-
-#define VHOST_FEATURES (TRANSPORT | BIT(VIRTIO_VSOCK_F_SEQPACKET) | BIT(VHOST_F_LOG_ALL))
-
-static struct {
-	u64 features, told, cid;
-	struct vhost_vring_addr addr[2];
-	u32 num[2], base[2];
-	int kick[2], call[2], err[2];
-	int running, owned;
-	struct vhost_memory_region ram[2];
-	u32 regions;
-} kernel;
-static int open_error, refuse_error;
-static unsigned long refuse;
-static int open_fds;
-
-static int fake_open(const char *path, int flags)
-{
-	errno = open_error;
-	if (open_error || strcmp(path, "/dev/vhost-vsock"))
-		return -1;
-	open_fds++;
-	memset(&kernel, 0, sizeof(kernel));
-	kernel.features = VHOST_FEATURES;
-	for (int i = 0; i < 2; i++)
-		kernel.kick[i] = kernel.call[i] = kernel.err[i] = -1;
-	return eventfd(0, EFD_CLOEXEC);
-}
-
-static int fake_ioctl(int fd, unsigned long req, void *arg)
-{
-	struct vhost_vring_state *state = arg;
-	struct vhost_vring_file *file = arg;
-	struct vhost_memory *mem = arg;
-
-	if (req == refuse) {
-		errno = refuse_error;
-		return -1;
-	}
-	switch (req) {
-	case VHOST_GET_FEATURES:
-		*(u64 *)arg = kernel.features;
-		break;
-	case VHOST_SET_FEATURES:
-		kernel.told = *(u64 *)arg;
-		break;
-	case VHOST_VSOCK_SET_GUEST_CID:
-		kernel.cid = *(u64 *)arg;
-		break;
-	case VHOST_SET_OWNER:
-		kernel.owned++;
-		break;
-	case VHOST_SET_MEM_TABLE:
-		kernel.regions = mem->nregions;
-		memcpy(kernel.ram, mem->regions, mem->nregions * sizeof(mem->regions[0]));
-		break;
-	case VHOST_SET_VRING_NUM:
-		kernel.num[state->index] = state->num;
-		break;
-	case VHOST_SET_VRING_BASE:
-		kernel.base[state->index] = state->num;
-		break;
-	case VHOST_SET_VRING_ADDR:
-		kernel.addr[*(u32 *)arg] = *(struct vhost_vring_addr *)arg;
-		break;
-	case VHOST_SET_VRING_KICK:
-		kernel.kick[file->index] = file->fd;
-		break;
-	case VHOST_SET_VRING_CALL:
-		kernel.call[file->index] = file->fd;
-		break;
-	case VHOST_SET_VRING_ERR:
-		kernel.err[file->index] = file->fd;
-		break;
-	case VHOST_VSOCK_SET_RUNNING:
-		kernel.running = *(int *)arg;
-		break;
-	default:
-		errno = ENOTTY;
-		return -1;
-	}
-	return 0;
-}
-
-/* --- The house --- */
-
-const struct mem_region *mem__regions(const struct guest_mem *mem, unsigned int *n)
-{
-	static const struct mem_region regions[] = {
-		{ .gpa = 0, .size = RAM_SIZE, .hva = ram },
-		{ .gpa = 4 * GiB, .size = PAGE, .hva = ram },
-	};
-
-	*n = 2;
-	return regions;
-}
-
-int pci__msix_fd(const struct pci_func *f, unsigned int vec)
-{
-	return vec < nvectors ? 1000 + (int)vec : -EINVAL;
-}
-
-static bool viommu;
-bool vtd__wanted(void)
-{
-	return viommu;
-}
 
 int parse_uint(const char *s, u64 min, u64 max, u64 *val)
 {
@@ -256,9 +132,6 @@ static void test_validate(void)
 	ok(strstr(last_msg, "--vsock 2") && strstr(last_msg, "3 to"), "says: %s", last_msg);
 	eq(parse_cid("4294967295"), -EINVAL, "any id");
 	eq(parse_cid("42"), 0, "--vsock 42");
-	viommu = true;
-	eq(registered->validate(), -EINVAL, "with --viommu");
-	viommu = false;
 	open_error = ENOENT;
 	eq(registered->validate(), -ENOENT, "without vhost");
 	ok(strstr(last_msg, "modprobe vhost_vsock"), "says: %s", last_msg);
@@ -289,7 +162,10 @@ static void test_setup(void)
 	eq(registered->setup(&vm), -EOPNOTSUPP, "a vhost that is too old");
 	registered->validate();
 	fake_behind_iommu = true;
-	eq(registered->setup(&vm), -EINVAL, "behind an IOMMU after all");
+	kernel.features &= ~BIT(VIRTIO_F_ACCESS_PLATFORM);
+	eq(registered->setup(&vm), -EOPNOTSUPP, "behind an IOMMU, a vhost that cannot translate");
+	ok(strstr(last_msg, "ACCESS_PLATFORM") && strstr(last_msg, "leave out --viommu"),
+	   "says: %s", last_msg);
 	fake_behind_iommu = false;
 	ok(!watching() && vsock.vhost.fd < 0 && opened < 0, "nothing is left");
 	registered->teardown(&vm);
@@ -302,6 +178,24 @@ static void test_setup(void)
 	eq(watching(), 2, "the loop watches the third queue and errors only");
 }
 
+/* All of it once more, from the driver's side. */
+static void test_translated(void)
+{
+	fake_behind_iommu = true;
+	registered->validate();
+	eq(registered->setup(&vm), 0, "behind an IOMMU");
+	queues(0);
+	put(20, 1, 15);
+	ok(kernel.running && kernel.told & BIT(VIRTIO_F_ACCESS_PLATFORM), "it runs, translated");
+	ok(kernel.addr[1].desc_user_addr == DRV_DESC && kernel.addr[0].used_user_addr == DRV_USED,
+	   "by the driver's addresses");
+	put(20, 1, 0);
+	ok(at_rest() && !kernel.ntlb, "reset: all is given back");
+	registered->teardown(&vm);
+	ok(!watching() && !listening, "nothing is left after teardown");
+	fake_behind_iommu = false;
+}
+
 int main(void)
 {
 	test_validate();
@@ -311,5 +205,6 @@ int main(void)
 	test_bad_start();
 	registered->teardown(&vm);
 	ok(!watching() && at_rest(), "nothing is left after teardown");
+	test_translated();
 	return tap_done();
 }

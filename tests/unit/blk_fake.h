@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BLK_FAKE_H
+#define BLK_FAKE_H
+
+/* The disk on real files and real Linux AIO, and a driver that talks to it through queue and transport. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libaio.h>
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- A host that can be made to do less, or refuse --- */
+
+static bool host_short, host_no_fdsync, host_one;
+static int host_error;
+/* The result of all completions but the first @host_fail_after. */
+static long host_fail;
+static unsigned int host_fail_after;
+static unsigned int host_submits, host_sync_writes, host_bounced;
+
+static int fake_submit(io_context_t ctx, long n, struct iocb **cb)
+{
+	if (host_error)
+		return host_error;
+	if (host_one && n > 1)
+		n = 1;
+	for (long i = 0; i < n; i++) {
+		struct iocb *c = cb[i];
+		short op = c->aio_lio_opcode;
+
+		if (op == IO_CMD_FDSYNC && host_no_fdsync)
+			return i ? i : -EINVAL;
+		if (host_short && (op == IO_CMD_PREADV || op == IO_CMD_PWRITEV))
+			c->u.v.nr = 1;
+		if (op == IO_CMD_PREAD || op == IO_CMD_PWRITE) {
+			host_bounced++;
+			if (host_short && c->u.c.nbytes > 4096)
+				c->u.c.nbytes = 4096;
+		}
+		host_sync_writes += c->aio_rw_flags != 0;
+	}
+	host_submits++;
+	return io_submit(ctx, n, cb);
+}
+
+static int fake_getevents(io_context_t ctx, long min, long nr, struct io_event *ev,
+			  struct timespec *timeout)
+{
+	int n = io_getevents(ctx, min, nr, ev, timeout);
+
+	for (int i = 0; host_fail && i < n; i++) {
+		if (host_fail_after)
+			host_fail_after--;
+		else
+			ev[i].res = (unsigned long)host_fail;
+	}
+	return n;
+}
+
+static bool host_full;
+
+static int fake_fallocate(int fd, int mode, off_t off, off_t len)
+{
+	errno = ENOSPC;
+	return host_full ? -1 : fallocate(fd, mode, off, len);
+}
+
+#define io_submit    fake_submit
+#define io_getevents fake_getevents
+#include "virtio/blk_aio.c"
+#undef io_submit
+#undef io_getevents
+#include "virtio/blk.c"
+#include "virtio/blk_file.c"
+#define fallocate fake_fallocate
+#include "virtio/blk_zero.c"
+#undef fallocate
+#include "tests/unit/virtio_drive.h"
+
+#define SIZE	(256 * KiB)
+#define SECTORS (SIZE / SECTOR)
+
+static struct vm vm = { .cpus = 1 };
+static struct blk_file file;
+static struct blk blk;
+static char path[] = "/tmp/lkvm-test-blk-XXXXXX";
+static u8 image[SIZE];
+
+static inline void write_image(void)
+{
+	int fd = open(path, O_RDWR | O_TRUNC);
+
+	for (unsigned int i = 0; i < SIZE; i++)
+		image[i] = i * 7 + i / 512;
+	if (fd < 0 || write(fd, image, SIZE) != (ssize_t)SIZE)
+		exit(1);
+	close(fd);
+}
+
+static inline void start_driver(u64 features)
+{
+	memset(ram, 0, sizeof(ram));
+	drive(&blk.dev, 0, features);
+}
+
+#define FEATURES (BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_BLK_F_FLUSH))
+
+static inline void stop(void)
+{
+	if (blk.dev.transport)
+		blk__exit(&blk);
+	blk_file__close(&file);
+	host_short = host_no_fdsync = host_one = false;
+	host_error = 0;
+	host_fail = host_fail_after = host_full = 0;
+	host_submits = host_sync_writes = host_bounced = messages = 0;
+	memset(fired, 0, sizeof(fired));
+}
+
+static inline int start_with(const char *opts, u64 features)
+{
+	char arg[128];
+	int err;
+
+	stop();
+	write_image();
+	memset(&file, 0, sizeof(file));
+	snprintf(arg, sizeof(arg), "%s%s", path, opts);
+	err = blk_file__parse(&file, arg);
+	if (!err)
+		err = blk_file__open(&file);
+	if (!err)
+		err = blk__init(&blk, &vm, &file, 0);
+	if (!err)
+		start_driver(features);
+	return err;
+}
+
+static inline void set_header(u32 type, u64 sector)
+{
+	struct virtio_blk_outhdr hdr = { .type = type, .sector = sector };
+
+	memcpy(ram + DRV_DATA, &hdr, sizeof(hdr));
+}
+
+#define STATUS_AT (DRV_DATA + 0x20u)
+#define BUF	  (DRV_DATA + 0x1000u)
+
+static inline void ring_and_wait(u16 count)
+{
+	u16 want = drv_used_idx() + count;
+
+	ring();
+	for (int i = 0; i < 100 && drv_used_idx() != want; i++)
+		loop_turn(50);
+}
+
+/* One request with one data buffer; its status, or 0xee if it was not answered. */
+static inline u8 io(u32 type, u64 sector, u32 addr, u32 len)
+{
+	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
+
+	set_header(type, sector);
+	ram[STATUS_AT] = 0xee;
+	drv_desc(0, DRV_DATA, 16, NEXT, len ? 1 : 2);
+	drv_desc(1, addr, len, NEXT | (in ? WRITE : 0), 2);
+	drv_desc(2, STATUS_AT, 1, WRITE, 0);
+	drv_add(0);
+	ring_and_wait(1);
+	return ram[STATUS_AT];
+}
+
+static inline u32 last_len(void)
+{
+	return drv_used_len(drv_used_idx() - 1);
+}
+
+static inline bool on_disk(u64 off, const void *what, u64 len)
+{
+	static u8 buf[SIZE];
+	int fd = open(path, O_RDONLY);
+	bool same = pread(fd, buf, len, off) == (ssize_t)len && !memcmp(buf, what, len);
+
+	close(fd);
+	return same;
+}
+
+static inline void blk_image(void)
+{
+	int fd = mkstemp(path);
+
+	if (fd < 0)
+		exit(1);
+	close(fd);
+}
+
+#endif
