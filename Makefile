@@ -74,9 +74,17 @@ install: lkvm
 	install -D -m 644 docs/lkvm.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lkvm
 
-# Measurements against QEMU, in the lab (docs/performance.md).
+# Measurements, most against QEMU in the lab (docs/performance.md).
 bench: lkvm
 	$(Q)tests/bench/run
+
+# The VT-d room as built for lkvm, without the machine around it.  Stripped: valgrind cannot read what
+# every compiler writes about lines.
+$(O)/bench/vtd: tests/bench/vtd.c tests/unit/vtd_tables.h $(O)/x86/mem.o $(O)/x86/util.o \
+		$(filter-out $(addprefix $(O)/iommu/,vtd.o dmar.o debug.o verbs.o),$(filter $(O)/iommu/%,$(OBJS)))
+	@mkdir -p $(@D)
+	@echo "  BENCH   $@"
+	$(Q)$(CC) $(CFLAGS) $(BASE) $(HARDEN) $(LDHARD) -Wl,--strip-debug -o $@ $(filter %.c %.o,$^)
 
 # Static analysis; any finding fails.
 lint:

@@ -34,3 +34,31 @@ median() {
 ratio() {
 	awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f\n", a / b; else print "none" }'
 }
+
+failed=0
+
+# one PATTERN NAME CMD [ARG]...: the lines of a guest's output that match go to /tmp/results behind NAME, and
+# what it took to /tmp/ms.  A guest that ends badly is counted in $failed, and told.
+one() {
+	pattern=$1 name=$2
+	shift 2
+	timed "$@"
+	if [ $STATUS -eq 0 ]; then
+		tr -d '\r' </tmp/out | grep "$pattern" | sed "s/^/$name /" >>/tmp/results
+		echo "$name ${pattern#^} $MS" >>/tmp/ms
+	else
+		failed=$((failed + 1))
+		echo "$name ended with status $STATUS after $MS ms"
+		tail -n 3 /tmp/out
+	fi
+}
+
+# compare TEXT WORDS FIELD UNIT [SUFFIX]: medians of a field of the lines that have WORDS behind the name (and
+# that SUFFIX), and their ratio.
+compare() {
+	for name in lkvm QEMU; do
+		grep "^$name$5 $2 " /tmp/results | cut -d ' ' -f "$3" >/tmp/$name.values
+	done
+	l=$(median /tmp/lkvm.values) q=$(median /tmp/QEMU.values)
+	echo "$1: lkvm ${l:-none} $4, QEMU ${q:-none} $4, ratio $(ratio "$l" "$q")"
+}
