@@ -19,12 +19,12 @@ ok()
 # has PATTERN: the last guest printed it.
 has() { grep -qE -- "$1" /tmp/out; }
 
-# guest INITRD PARAMS [OPTION]...: run the stock kernel; its output goes to /tmp/out.
+# guest INITRD PARAMS [OPTION]...: run the stock kernel, one vCPU and no network unless told; its output goes to /tmp/out.
 guest()
 {
 	initrd=$1 params=$2
 	shift 2
-	timeout 90 lkvm run -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
+	timeout 90 lkvm run -c 1 -n none -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
 		-p "console=ttyS0 panic=-1 $params" -m 512 "$@" < /dev/null > /tmp/out 2>&1
 }
 
