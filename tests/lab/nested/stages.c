@@ -180,16 +180,33 @@ static void test_replace(struct host *h)
 	ok(ram__holds(a, LEN, 0x74), "nothing has changed");
 }
 
+/* Five levels reach what four call non-canonical. */
+static void test_five_levels(struct host *h)
+{
+	u64 top = ram__page(), second = ram__page(), a = ram__page(), b = ram__page();
+	volatile u64 *entry = ram__at(top);
+	int wide;
+
+	set(table__entry(root, IOVA, 1), a | PTE_USER);
+	set(table__entry(second, IOVA, 1), b | PTE_USER);
+	set(&entry[0], root | PTE_USER);
+	set(&entry[1], second | PTE_USER);
+	wide = hwpt__nested(h->dev, (u32)parent, top, 57, 0, 0);
+	ok(wide > 0, "a page table of five levels is made");
+	eq(host__attach(h, (u32)wide, NO_PASID), 0, "and attached");
+	write_at(h, IOVA, 0x79);
+	ok(ram__holds(a, LEN, 0x79), "DMA goes through all five");
+	write_at(h, IOVA | BIT(48), 0x7a);
+	ok(ram__holds(b, LEN, 0x7a) && ram__holds(a, LEN, 0x79), "also beyond 48 bits");
+	eq(host__detach(h, NO_PASID), 0, "the device is detached");
+	eq(iommufd__destroy((u32)wide), 0, "and the page table destroyed");
+}
+
 /* What VT-d cannot do is refused, and the device is no worse for it. */
 static void test_refusals(struct host *h)
 {
 	u64 a = ram__page();
-	int wide = hwpt__nested(h->dev, (u32)parent, root, 57, 0, 0);
 
-	ok(wide < 0 || host__attach(h, (u32)wide, NO_PASID) < 0,
-	   "five levels are refused, which this unit does not have");
-	if (wide > 0)
-		iommufd__destroy((u32)wide);
 	ok(hwpt__nested(h->dev, (u32)hwpt, root, 48, 0, 0) < 0,
 	   "a first stage over a first stage is refused");
 	set(table__entry(root, IOVA, 1), a | PTE_USER);
@@ -208,6 +225,7 @@ void test_stages(struct host *h)
 	test_invalidate(h);
 	test_unmap(h);
 	test_replace(h);
+	test_five_levels(h);
 	test_refusals(h);
 	eq(iommufd__destroy((u32)hwpt) | iommufd__destroy((u32)parent), 0, "all can be destroyed");
 	eq(iommufd__destroy((u32)ioas), 0, "the address space as well");
