@@ -29,7 +29,7 @@
 #define ECAP_HPTS   BIT(55)
 #define ECAP_PTRS   BIT(56)
 
-/* Read @n 64-bit words at @gpa, each once.  False if that is not all RAM. */
+/* Read @n (1, or even) 64-bit words at @gpa, in aligned pairs as one.  False if that is not all RAM. */
 bool entry__read(struct vtd *vtd, u64 gpa, u64 *val, unsigned int n);
 /* The same for a lookup, whose observer is told of it. */
 bool entry__fetch(struct vtd *vtd, const struct vtd_fault *fault, enum vtd_entry entry, u64 gpa,
