@@ -54,9 +54,13 @@ void vtd_inv__pasid_cache(struct vtd *vtd, const struct vtd_inv *inv)
 
 void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
 {
-	vtd_cache__inv_iotlb(vtd->cache, inv);
+	struct vtd_inv within = *inv;
+
+	/* Address bits above MGAW are ignored (6.5.2.3, 11.4.6.4). */
+	within.addr &= BIT(vtd__mgaw(vtd)) - 1;
+	vtd_cache__inv_iotlb(vtd->cache, &within);
 	/* Nested, the address is not what devices use, and of a first stage all goes (Table 23). */
-	changed(vtd, inv, inv->gran == VTD_GRAN_PAGE && vtd__ttm(vtd) == VTD_TTM_LEGACY);
+	changed(vtd, &within, inv->gran == VTD_GRAN_PAGE && vtd__ttm(vtd) == VTD_TTM_LEGACY);
 	/* Of first-stage entries, a page-selective one takes the whole domain (Table 23). */
 	bind__queue_domain(vtd, inv->gran == VTD_GRAN_GLOBAL, inv->did);
 }

@@ -255,6 +255,24 @@ static void test_granularity(void)
 	   BUT(A, B, G), "P_IOTLB page: everything");
 }
 
+/* 6.5.2.3, 11.4.6.4: a second stage has no address above MGAW, and those bits are not looked at. */
+static void test_above_mgaw(void)
+{
+	u64 ss, pos;
+
+	start(VTD_TTM_SCALABLE);
+	ss = page_new();
+	pasid_set(&vtd, SID, 0, PE(2) | PE_AW48 | ss, 6, 0);
+	pos = table_map(ss, 4, 0x5000, 1, 0x9000 | 3, 3);
+	ok(dma_is(SID, DMA_NO_PASID, 0x5000, R, 0x9000), "a page is cached");
+	put(pos, 0xa000 | 3);
+	vtd_inv__iotlb(
+	    &vtd,
+	    &(struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 6, .addr = 0x5000 | 0x8001ULL << 48 });
+	ok(dma_is(SID, DMA_NO_PASID, 0x5000, R, 0xa000),
+	   "and found by an invalidation with bits above MGAW");
+}
+
 static bool ctx_left(struct vtd_inv inv, bool pasid_cache, bool legacy)
 {
 	const struct vtd_ctx ctx = { .pgtt = VTD_PGTT_SS, .did = 5, .pasid = 3, .legacy = legacy };
@@ -329,6 +347,7 @@ int main(void)
 	test_requests();
 	test_ranges();
 	test_granularity();
+	test_above_mgaw();
 	test_ctx_granularity();
 	test_bounded();
 	vtd_cache__free(vtd.cache);
