@@ -97,6 +97,7 @@ static int legacy_lookup(struct vtd *vtd, u16 sid, struct vtd_ctx *ctx, struct v
 {
 	u64 val[2], rsvd = GENMASK(11, 4);
 	unsigned int tt;
+	u8 levels;
 	int err;
 
 	err = legacy_context(vtd, sid, val, fault);
@@ -120,16 +121,19 @@ static int legacy_lookup(struct vtd *vtd, u16 sid, struct vtd_ctx *ctx, struct v
 	if ((tt == TT_ALL && !(vtd->ecap & ECAP_DT)) ||
 	    (tt == TT_PASS_THROUGH && !(vtd->ecap & ECAP_PT)) || tt > TT_PASS_THROUGH)
 		return entry__fail(fault, 0x3);
+	levels = entry__ss_levels(vtd, FIELD(val[1], 2, 0));
 	if (tt == TT_PASS_THROUGH) {
-		/* AW only names the largest width here; the address is checked against HAW. */
+		/* AW is to be the largest there is (9.3), if any; the address is checked against HAW. */
+		if (!levels && FIELD(vtd->cap, 12, 8))
+			return entry__fail(fault, 0x3);
 		ctx->pgtt = VTD_PGTT_PT;
 		return check_untranslated(fault);
 	}
+	if (!levels)
+		return entry__fail(fault, 0x3);
 	ctx->pgtt = VTD_PGTT_SS;
 	ctx->ssptr = ALIGN_DOWN(val[0], 4 * KiB);
-	ctx->ss_levels = entry__ss_levels(vtd, FIELD(val[1], 2, 0));
-	if (!ctx->ss_levels)
-		return entry__fail(fault, 0x3);
+	ctx->ss_levels = levels;
 	return tt == TT_ALL ? 0 : check_untranslated(fault);
 }
 

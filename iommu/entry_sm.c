@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Scalable mode: root entry, context entry, PASID directory, PASID-table entry (VT-d 3.4.3, 9.2,
- * 9.4-9.6).  What a capability does not offer is reserved, with two exceptions that real guests
- * need: the second-stage fields of first-stage and pass-through entries, and bits 134:133, are
- * ignored.
+ * 9.4-9.6).  What a capability does not offer is reserved, with one exception that real guests need:
+ * the AW of first-stage and pass-through entries, which is ignored.
  */
 
 #include "iommu/entry.h"
@@ -86,23 +85,20 @@ static int check_pasid(struct vtd *vtd, const u64 val[4], u32 pasid, struct vtd_
 	return 0;
 }
 
-static bool has_reserved(const struct vtd *vtd, const u64 v[8], bool fs, bool ss)
+static bool has_reserved(const struct vtd *vtd, const u64 v[8])
 {
-	u64 rsvd0 = BIT(5) | GENMASK(11, 10);
-	u64 rsvd1 = GENMASK(22, 16) | unless(vtd, ECAP_SMPWCS, BIT(23)) |
-		    unless(vtd, ECAP_SC, BIT(24)) |
-		    unless(vtd, ECAP_MTS, GENMASK(63, 32) | GENMASK(26, 25)) | GENMASK(31, 27);
-	u64 rsvd2 = BIT(1) | GENMASK(11, 8) | unless(vtd, ECAP_SRS, BIT(0)) |
-		    unless(vtd, ECAP_EAFS, BIT(7));
+	/* Linux writes AW into first-stage and pass-through entries whatever SSTS says: not here. */
+	const u64 rsvd0 = GENMASK(11, 10) | BIT(5) | entry__above_haw(vtd) |
+			  unless(vtd, ECAP_SSTS, GENMASK(63, 12)) |
+			  unless(vtd, ECAP_SSTS | ECAP_SSADS, BIT(9));
+	const u64 rsvd1 =
+	    GENMASK(22, 16) | unless(vtd, ECAP_SMPWCS, BIT(23)) | unless(vtd, ECAP_SC, BIT(24)) |
+	    unless(vtd, ECAP_MTS, GENMASK(63, 32) | GENMASK(26, 25)) | GENMASK(31, 27);
+	/* WPE, FSPM and FSPTPTR are the first stage's; 6:5 are ignored. */
+	const u64 rsvd2 = GENMASK(11, 8) | BIT(1) | entry__above_haw(vtd) |
+			  unless(vtd, ECAP_FSTS, GENMASK(63, 12) | GENMASK(4, 2)) |
+			  unless(vtd, ECAP_SRS, BIT(0)) | unless(vtd, ECAP_EAFS, BIT(7));
 
-	/*
-	 * Linux writes AW into first-stage and pass-through entries whatever SSTS says, so a field
-	 * that the entry's PGTT does not use is not looked at.
-	 */
-	if (ss)
-		rsvd0 |= entry__above_haw(vtd) | unless(vtd, ECAP_SSTS | ECAP_SSADS, BIT(9));
-	if (fs)
-		rsvd2 |= entry__above_haw(vtd);
 	/* 511:256 are the host permission tables' and reserved; HPTS is not offered. */
 	return (v[0] & rsvd0) || (v[1] & rsvd1) || (v[2] & rsvd2) || v[3] || v[4] || v[5] || v[6] ||
 	       v[7];
@@ -117,7 +113,7 @@ static int decode(const struct vtd *vtd, struct vtd_ctx *ctx, struct vtd_fault *
 	ctx->did = FIELD(v[1], 15, 0);
 	fs = ctx->pgtt == VTD_PGTT_FS || ctx->pgtt == VTD_PGTT_NESTED;
 	ss = ctx->pgtt == VTD_PGTT_SS || ctx->pgtt == VTD_PGTT_NESTED;
-	if (has_reserved(vtd, v, fs, ss))
+	if (has_reserved(vtd, v))
 		return entry__fail(fault, 0x5a);
 
 	switch (ctx->pgtt) {

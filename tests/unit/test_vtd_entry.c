@@ -107,7 +107,9 @@ static const struct test sm_tests[] = {
 	{ "PASID entry bit 10", PE_, 0, 0, BIT(10), NONE, 0x5a, false },
 	{ "PASID entry bit 11 with FPD", PE_, 0, 0, BIT(11) | 2, NONE, 0x5a, true },
 	{ "AW is ignored for first-stage", PE_, 0, 0, 7 << 2, NONE, 0, false },
-	{ "SSPTPTR is ignored for first-stage", PE_, 0, 0, GENMASK(63, 12), NONE, 0, false },
+	{ "SSPTPTR is ignored for first-stage", PE_, 0, 0, GENMASK(45, 12), NONE, 0, false },
+	{ "but not what is above HAW", PE_, 0, 0, BIT(46), NONE, 0x5a, false },
+	{ "SSADE without SSADS, first-stage", PE_, 0, 0, BIT(9), NONE, 0x5a, false },
 	{ "PASID entry bit 80", PE_, 1, 0, BIT(16), NONE, 0x5a, false },
 	{ "PASID entry bit 86", PE_, 1, 0, BIT(22), NONE, 0x5a, false },
 	{ "PWSNP without SMPWCS", ECAP, 0, BIT(48), 0, NONE, 0x5a, false },
@@ -131,7 +133,7 @@ static const struct test sm_tests[] = {
 	{ "PGTT=0", PE_, 0, 7 << 6, 0, NONE, 0x5b, false },
 	{ "PGTT=5", PE_, 0, 7 << 6, 5 << 6, NONE, 0x5b, false },
 	{ "PGTT=7 with FPD", PE_, 0, 7 << 6, 7 << 6 | 2, NONE, 0x5b, true },
-	{ "first-stage without FSTS", ECAP, 0, BIT(47), 0, NONE, 0x5b, false },
+	{ "first-stage without FSTS", ECAP, 0, BIT(47), 0, NONE, 0x5a, false },
 	{ "FSPM=1 with FS5LP", PE_, 2, 0, 1 << 2, NONE, 0, false },
 	{ "FSPM=2", PE_, 2, 0, 2 << 2, NONE, 0x5b, false },
 	{ "PGTT=4", PE_, 0, 7 << 6, 4 << 6, NONE, 0, false },
@@ -217,10 +219,15 @@ static void test_decode(void)
 	ok(ctx.legacy && ctx.pgtt == VTD_PGTT_SS && ctx.did == 9 && ctx.ssptr == 0x100000 &&
 	       ctx.ss_levels == 4 && ctx.pasid == 0 && !ctx.fpd,
 	   "legacy entry decodes");
-	legacy_set(&vtd, SID, 2 << 2 | 1 | 2, 3 << 8);
+	legacy_set(&vtd, SID, 2 << 2 | 1 | 2, 3 << 8 | 1);
 	vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault);
 	ok(ctx.legacy && ctx.pgtt == VTD_PGTT_PT && ctx.did == 3 && ctx.fpd,
 	   "legacy pass-through decodes");
+	legacy_set(&vtd, SID, 2 << 2 | 1, 3 << 8);
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x3,
+	   "with an AW that is not supported it is invalid");
+	vtd.cap &= ~GENMASK(12, 8);
+	eq(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault), 0, "unless none is");
 	eq(vtd_entry__pasids(&vtd, SID, &rid), 0, "legacy mode has no PASIDs");
 
 	sm_good();
@@ -237,9 +244,15 @@ static void test_decode(void)
 	ok(vtd_entry__lookup(&vtd, SID, 7, &ctx, &fault) && fault.reason == 0x5b,
 	   "a nested FSPTPTR beyond AW is refused");
 	put(pasid_gpa(&vtd, SID, 0), PE(4));
-	put(pasid_gpa(&vtd, SID, 0) + 16, 3 << 2 | BIT(60) | BIT(7));
+	put(pasid_gpa(&vtd, SID, 0) + 16, 3 << 2 | BIT(45) | BIT(7) | BIT(4));
 	eq(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault), 0,
 	   "first-stage fields of a pass-through entry are ignored");
+	put(pasid_gpa(&vtd, SID, 0) + 16, BIT(46));
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x5a,
+	   "but not what is above HAW");
+	put(pasid_gpa(&vtd, SID, 0), PE(4) | BIT(9));
+	put(pasid_gpa(&vtd, SID, 0) + 16, 0);
+	eq(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault), 0, "SSADE with SSADS is, too");
 
 	/* Capabilities that this unit does not offer today decide all the same. */
 	sm_good();
@@ -260,6 +273,27 @@ static void test_decode(void)
 	   "PRE without DTE");
 	put(context_gpa(&vtd, SID), get(context_gpa(&vtd, SID)) | BIT(2));
 	eq(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault), 0, "PRE with DTE");
+
+	/* 9.6: the fields of a stage that is not there are reserved; of AW see entry_sm.c. */
+	for (unsigned int i = 0; i < 4; i++) {
+		static const u64 fields[] = { BIT(2), BIT(4), BIT(12), BIT(45) };
+
+		sm_good();
+		vtd.ecap &= ~(ECAP_FSTS | ECAP_EAFS | ECAP_NEST);
+		pasid_set(&vtd, SID, 0, PE(4), 1, fields[i]);
+		ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x5a,
+		   "first-stage field %#llx without FSTS", fields[i]);
+	}
+	pasid_set(&vtd, SID, 0, PE(1), 1, 0);
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x5b,
+	   "PGTT=1 without FSTS");
+	sm_good();
+	vtd.ecap &= ~(ECAP_SSTS | ECAP_SSADS | ECAP_NEST);
+	put(pasid_gpa(&vtd, SID, 0), PE(1) | PE_AW48);
+	eq(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault), 0, "AW without SSTS");
+	put(pasid_gpa(&vtd, SID, 0), PE(1) | BIT(12));
+	ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x5a,
+	   "SSPTPTR without SSTS");
 
 	sm_good();
 	ok(vtd_entry__lookup(&vtd, SIDUP, NONE, &ctx, &fault) && fault.reason == 0x39,
