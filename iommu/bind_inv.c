@@ -21,8 +21,12 @@ static void queue_range(struct binding *b, const struct host_inv *inv)
 
 	if (b->flush_all)
 		return;
-	if (last && last->leaf == inv->leaf && last->addr + last->npages * 4 * KiB == inv->addr) {
+	/* Before address 0 is nothing: the last page ends there by number only. */
+	if (last && last->leaf == inv->leaf && inv->addr &&
+	    last->addr + last->npages * 4 * KiB == inv->addr) {
 		last->npages += inv->npages;
+		if (last->npages >> 52) /* whose size in bytes has no number */
+			queue_all(b);
 		return;
 	}
 	if (b->n_ranges == BIND_RANGES) {

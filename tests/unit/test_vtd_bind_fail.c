@@ -195,6 +195,14 @@ static void test_invalidate(void)
 	piotlb(5, 0, 0x3000, 0, true);
 	wait();
 	ok(log_is("inv:100[1000+2][3000+1L] "), "neighbours of a kind are joined");
+	piotlb(5, 0, ~0xfffULL, 0, false);
+	piotlb(5, 0, 0, 0, false);
+	wait();
+	ok(log_is("inv:100[fffffffffffff000+1][0+1] "), "the last page and the first are none");
+	piotlb(5, 0, 0, 51, false);
+	piotlb(5, 0, BIT(63), 51, false);
+	wait();
+	ok(log_is("inv:100[all] "), "two halves are everything");
 	piotlb(5, 0, 0x1000, 0, false);
 	vtd_inv__piotlb(&vtd, &(struct vtd_inv){ .gran = VTD_GRAN_PASID, .did = 5 });
 	piotlb(5, 0, 0x1000, 0, false);
