@@ -120,8 +120,9 @@ static void edit_fs(void)
 	const u64 addr = an_addr(), dids[2] = { i < 2 ? 1 + !(i & 1) : 5 + !(i & 1), 0 };
 	const u64 out = rnd(12) ? out_page[rnd(8)] : 0;
 
-	/* R/W and U/S of any value. */
-	edit_tree(fs_tree[i].top, addr, level, out | (out ? 7 - 2 * rnd(2) - 4 * !rnd(3) : 0));
+	/* R/W and U/S of any value; G, too, which means nothing (Table 40). */
+	edit_tree(fs_tree[i].top, addr, level,
+		  out | (out ? 7 - 2 * rnd(2) - 4 * !rnd(3) : 0) | rnd(2) << 8);
 	for (u32 pasid = 0; pasid < N_PASIDS; pasid++)
 		inv_piotlb((struct vtd_inv){ .gran = VTD_GRAN_PAGE,
 					     .did = dids[0],
