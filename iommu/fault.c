@@ -256,17 +256,21 @@ void vtd_fault__record(struct vtd *vtd, const struct vtd_fault *fault)
 		return;
 	}
 
-	/* T1, T2: 10 read, 00 write, 11 both at once (an atomic operation), 01 page request. */
+	/*
+	 * 11.4.7.6.  T1, T2: 10 read, 00 write, 11 both at once (an atomic operation), 01 page request.
+	 * What is about device-TLBs or PASIDs is reserved without them.
+	 */
 	if (fault->kind == VTD_PAGE_REQUEST) {
 		hi |= BIT(28);
 	} else {
-		hi |= (u64)fault->kind << 60; /* AT */
+		if (vtd->ecap & VTD_ECAP_DT)
+			hi |= (u64)fault->kind << 60; /* AT */
 		if (read)
 			hi |= BIT(62);
 		if (read && write)
 			hi |= BIT(28);
 	}
-	if (fault->pasid != DMA_NO_PASID) {
+	if (fault->pasid != DMA_NO_PASID && (vtd->ecap & VTD_ECAP_PASID)) {
 		hi |= BIT(31) | (u64)(fault->pasid & GENMASK(19, 0)) << 40;
 		if (fault->access & DMA_PRIV)
 			hi |= BIT(29);

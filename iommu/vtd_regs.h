@@ -67,12 +67,13 @@
 #define VTD_IRTA_EIME BIT(11)
 
 /* CAP and ECAP bits that change what other registers do (11.4.2, 11.4.3) */
-#define VTD_ECAP_DT   BIT(2)
-#define VTD_ECAP_IR   BIT(3)
-#define VTD_ECAP_EIM  BIT(4)
-#define VTD_ECAP_PRS  BIT(29)
-#define VTD_ECAP_PDS  BIT(42)
-#define VTD_ECAP_SMTS BIT(43)
+#define VTD_ECAP_DT    BIT(2)
+#define VTD_ECAP_IR    BIT(3)
+#define VTD_ECAP_EIM   BIT(4)
+#define VTD_ECAP_PRS   BIT(29)
+#define VTD_ECAP_PASID BIT(40)
+#define VTD_ECAP_PDS   BIT(42)
+#define VTD_ECAP_SMTS  BIT(43)
 
 /* The largest address mask of second-stage, and index mask of IRTE, invalidations. */
 #define VTD_MAMV 18

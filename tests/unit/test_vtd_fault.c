@@ -70,6 +70,42 @@ static void test_fields(void)
 	fake__free(vtd);
 }
 
+/* 11.4.7.6: what tells of PASIDs and device-TLBs is reserved in a unit that has none. */
+static void test_absent_fields(void)
+{
+	struct vtd_fault f = { .reason = 0x45,
+			       .sid = 8,
+			       .pasid = 0xfffff,
+			       .addr = 0x1000,
+			       .access = DMA_READ | DMA_PRIV | DMA_EXEC,
+			       .kind = VTD_TRANSLATION };
+	const u64 base = BIT(63) | BIT(62) | 0x45ULL << 32 | 8;
+	const u64 at = (u64)VTD_TRANSLATION << 60;
+	const u64 pasid = 0xfffffULL << 40 | BIT(31) | BIT(30) | BIT(29);
+	static const struct {
+		const char *options;
+		bool at, pasid;
+	} t[] = {
+		{ "", true, true },
+		{ "pasid=off", true, false },
+		{ "ats=off", false, true },
+		{ "ats=off,pasid=off", false, false },
+		{ "scalable=off", true, false },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(t); i++) {
+		struct vtd_config cfg = vtd_config_emulated;
+
+		vtd_cap__parse(t[i].options, &cfg);
+		vtd = fake__new(&cfg);
+		vtd_fault__record(vtd, &f);
+		eq(hi(0), base | (t[i].at ? at : 0) | (t[i].pasid ? pasid : 0),
+		   "\"%s\": AT %s, PASID %s", t[i].options, t[i].at ? "told" : "reserved",
+		   t[i].pasid ? "told" : "reserved");
+		fake__free(vtd);
+	}
+}
+
 static void test_ring(void)
 {
 	start();
@@ -218,6 +254,7 @@ static void test_text(void)
 int main(void)
 {
 	test_fields();
+	test_absent_fields();
 	test_ring();
 	test_w1c();
 	test_fpd();
