@@ -64,7 +64,7 @@ static __attribute__((noinline)) int translate_any(struct vtd *vtd, const struct
 		return 0;
 	}
 
-	/* 3.15: interrupts are not made of DMA; a vector takes the interrupt's path. */
+	/* 3.15: interrupts go by irq__msi(), and nothing else may be there. */
 	if (req->pasid == DMA_NO_PASID && vtd__is_msi(req->addr)) {
 		if (!(req->access & DMA_PROBE))
 			vtd_fault__record_ir(vtd, req->sid, 0, 0x29, false);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lkvm/vm.h"
 #include "x86/edu.h"
 
 /* A page's worth touches two pages, with a seam of the address map in one of them. */
@@ -67,15 +68,42 @@ static int map_job(struct edu *e, struct iovec *iov)
 			      PIECES);
 }
 
+/*
+ * A dword written to the interrupt range without PASID is an interrupt, whatever translates (VT-d 3.15);
+ * if remapping blocks it, that has been recorded.  False: the DMA is none.
+ */
+static bool interrupt(struct edu *e, enum edu_result *result)
+{
+	const struct edu_job *job = &e->job;
+	struct msi_msg msg = { .addr = job->ram };
+	struct edu_tlb_entry t;
+
+	if (job->ram >> 20 != 0xfee || job->ram % 4 || job->count != 4 || !job->to_ram ||
+	    job->tag.pasid != DMA_NO_PASID)
+		return false;
+	if ((job->mode & EDU_MODE_ATS) && edu_tlb__enabled(e)) {
+		if (edu_tlb__translate(e, &job->tag, job->ram, DMA_WRITE, &t) || !t.untranslated)
+			return false;
+	} else if (job->mode & EDU_MODE_FORGED) {
+		return false;
+	}
+	memcpy(&msg.data, e->buf + job->at, sizeof(msg.data));
+	*result = irq__msi(e->pci.vm->irq, e->pci.dma.sid, &msg) ? EDU_REFUSED : EDU_DONE;
+	return true;
+}
+
 /* Whole, or not at all. */
 static enum edu_result transfer(struct edu *e)
 {
 	u8 *buf = e->buf + e->job.at;
 	struct iovec iov[PIECES];
+	enum edu_result result;
 	int n;
 
 	if (!pci__bus_master(&e->pci))
 		return EDU_NO_MASTER;
+	if (interrupt(e, &result))
+		return result;
 	n = map_job(e, iov);
 	if (n < 0)
 		return n == -EACCES ? EDU_NO_ACCESS : EDU_REFUSED;

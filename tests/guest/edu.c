@@ -61,7 +61,7 @@ static void dma(void)
 	report(!memcmp(page, (u8 *)page + 2049, 4096), "with the same bytes");
 	report_eq(edu_dma(&e, at, 4097, true), EDU_BAD_RANGE, "more than the buffer is refused");
 	report_eq(edu_dma(&e, at, 0, true), EDU_BAD_RANGE, "nothing at all is refused");
-	report_eq(edu_dma(&e, MSI_BASE, 4, true), EDU_REFUSED, "what is not RAM is refused");
+	report_eq(edu_dma(&e, MSI_BASE, 8, true), EDU_REFUSED, "what is not RAM is refused");
 	report_eq(edu_dma(&e, ~0UL - 1, 4, true), EDU_REFUSED, "so is an address that wraps");
 	report_eq(edu_dma(&e, ECAM_BASE, 4, false), EDU_REFUSED, "and another device's registers");
 	write64(e.regs + EDU_DMA_CMD, EDU_START | EDU_IRQ);

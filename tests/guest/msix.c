@@ -59,6 +59,9 @@ int main(void)
 	fire(0);
 	report(irq_wait(VECTOR + 3, 1), "a changed entry sends its new vector");
 
+	report_eq(edu_put(&e, MSI_BASE, VECTOR + 5), EDU_DONE, "a dword by DMA");
+	report(irq_wait(VECTOR + 5, 1), "is an interrupt as well");
+
 	/* Messages that are no interrupt for us. */
 	pci_msix(e.devfn, e.msix, 0, 0x200000, VECTOR, false);
 	fire(0);

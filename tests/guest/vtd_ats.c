@@ -267,7 +267,8 @@ static void interrupt_range(void)
 	u32 hit;
 
 	start_ss(SS_RW);
-	edu_put(&e, MSI_BASE, 1);
+	edu_dma(&e, MSI_BASE, 8, true);
+	report_eq(vtd_fault(NULL), 0x29, "what is no interrupt is refused by the interrupt range");
 	hit = edu_probe(&e, MSI_BASE, NULL);
 	report_eq(hit & (EDU_HIT | EDU_HIT_R | EDU_HIT_W | EDU_HIT_U),
 		  EDU_HIT | EDU_HIT_W | EDU_HIT_U, "the interrupt range: untranslated writes only");

@@ -6,6 +6,7 @@
 
 #define VECTOR_FAULT 0x50
 #define VECTOR_INV   0x51
+#define VECTOR_DMA   0x52
 
 static struct edu e;
 
@@ -29,8 +30,15 @@ static void record(void)
 	report_eq(vtd_fault(&f), 5, "a write to a read-only page");
 	edu_put(&e, 1UL << 48, 1);
 	report_eq(vtd_fault(&f), 4, "an address beyond the width");
-	edu_put(&e, MSI_BASE, 1);
-	report_eq(vtd_fault(&f), 0x29, "DMA to the interrupt range");
+	edu_dma(&e, MSI_BASE, 8, true);
+	report_eq(vtd_fault(&f), 0x29, "two dwords written to the interrupt range");
+	edu_dma(&e, MSI_BASE + 2, 4, true);
+	report_eq(vtd_fault(&f), 0x29, "one that is misaligned");
+	edu_get(&e, MSI_BASE);
+	report_eq(vtd_fault(&f), 0x29, "one that is read");
+	report_eq(edu_put(&e, MSI_BASE, VECTOR_DMA), EDU_DONE, "a dword written there is done");
+	report(irq_wait(VECTOR_DMA, 1), "and is an interrupt");
+	report_eq(vtd_fault(&f), 0, "whatever the tables say");
 	edu_put(&e, (IOVA & ~0xfffUL) + 0xffe, 1);
 	report(vtd_fault(NULL) != 0, "a write that crosses into an unmapped page");
 	*at64(T_ROOT) = 0;

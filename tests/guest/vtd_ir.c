@@ -130,6 +130,33 @@ static void refuse(void)
 	       "an entry that appears is used");
 }
 
+/* An interrupt that the device forges by DMA meets the same checks (3.15). */
+static void forged_refused(u64 addr, u32 data, u32 reason, const char *what)
+{
+	struct fault f = { 0 };
+
+	vtd_faults_clear();
+	report_eq(edu_put(&e, addr, data), EDU_REFUSED, "by DMA, %s: refused", what);
+	report_eq(vtd_fault(&f), reason, "by DMA, %s: reason %xh", what, reason);
+	report_eq(f.sid, e.devfn, "by DMA, %s: of this device", what);
+}
+
+static void forged(void)
+{
+	irte(10, deliver(VECTOR + 8), SVT_SID(e.devfn));
+	report_eq(edu_put(&e, remappable(10), 0), EDU_DONE, "by DMA: an entry of its own");
+	report(irq_wait(VECTOR + 8, 1), "by DMA: is remapped");
+	report_eq(edu_put(&e, remappable(8) | BIT(3), 2), EDU_DONE, "by DMA: with a subhandle");
+	report(irq_wait(VECTOR + 8, 2), "by DMA: is remapped too");
+	irte(10, deliver(VECTOR + 8), SVT_SID(e2.devfn));
+	forged_refused(remappable(10), 0, 0x26, "another device's entry");
+	forged_refused(remappable(11), 0, 0x22, "an absent entry");
+	forged_refused(remappable(10) | BIT(3), 0x10000, 0x20, "data above the subhandle");
+	forged_refused(MSI_BASE, VECTOR, 0x25, "compatibility format");
+	irq_settle();
+	report_eq(irq_count[VECTOR + 8], 2, "by DMA: what is refused does not arrive");
+}
+
 static void off(void)
 {
 	message(MSI_BASE, VECTOR + 5);
@@ -187,6 +214,7 @@ int main(void)
 	start();
 	remap();
 	refuse();
+	forged();
 	off();
 	extended();
 	return 0;

@@ -41,6 +41,18 @@ static int answer_at_once = -1;
 static struct dma_listener *listener; /* of the first device */
 static unsigned int listeners;
 
+static struct msi_msg last_msi;
+static unsigned int msis;
+static bool refuse_msi;
+
+int irq__msi(struct irqchip *irq, u16 sid, const struct msi_msg *msg)
+{
+	ok(sid == edus[0].pci.bdf, "an interrupt is of this function");
+	last_msi = *msg;
+	msis++;
+	return refuse_msi ? -EFAULT : 0;
+}
+
 static int fake_translate(void *iommu, const struct dma_req *req, u64 *gpa, u64 *len)
 {
 	last = *req;

@@ -45,6 +45,48 @@ static void test_requests(void)
 	refuse = false;
 }
 
+/* VT-d 3.15: which DMA is an interrupt. */
+static void test_interrupts(void)
+{
+	static const struct {
+		u64 addr, count;
+		bool to_ram;
+		u32 tag, mode;
+		const char *what;
+	} other[] = {
+		{ 0xfee00000, 4, false, 0, 0, "a read" },
+		{ 0xfee00000, 8, true, 0, 0, "two dwords" },
+		{ 0xfee00000, 2, true, 0, 0, "half of one" },
+		{ 0xfee00002, 4, true, 0, 0, "a misaligned one" },
+		{ 0xfedffffc, 4, true, 0, 0, "one before the range" },
+		{ 0xfef00000, 4, true, 0, 0, "one behind it" },
+		{ 0x1fee00000, 4, true, 0, 0, "one 4 GiB higher" },
+		{ 0xfee00000, 4, true, EDU_TAG_VALID, 0, "one with PASID" },
+		{ 0xfee00000, 4, true, 0, EDU_MODE_FORGED, "one that is said to be translated" },
+	};
+
+	wr(&vm, regs + EDU_BUF_BASE + 8, 4, 0x4041);
+	requests = 0;
+	eq(dma(0xfee01004, EDU_BUF_BASE + 8, 4, true), EDU_DONE, "a dword to the interrupt range");
+	ok(msis == 1 && last_msi.addr == 0xfee01004 && last_msi.data == 0x4041, "is a message");
+	eq(requests, 0, "and translated by nobody");
+	refuse_msi = true;
+	eq(dma(0xfeeffffc, EDU_BUF_BASE, 4, true), EDU_REFUSED, "which may be blocked");
+	refuse_msi = false;
+	refuse = true;
+	for (unsigned int i = 0; i < ARRAY_SIZE(other); i++) {
+		msis = 0;
+		set(REG_X_TAG, other[i].tag);
+		set(REG_X_MODE, other[i].mode);
+		eq(dma(other[i].addr, EDU_BUF_BASE, other[i].count, other[i].to_ram), EDU_REFUSED,
+		   "%s is not", other[i].what);
+		eq(msis, 0, "no message");
+	}
+	refuse = false;
+	set(REG_X_TAG, 0);
+	set(REG_X_MODE, 0);
+}
+
 static u32 ext_cap(u16 id)
 {
 	u32 off = 0x100, head;
@@ -149,6 +191,7 @@ int main(void)
 	eq(edu_parse(NULL), (u64)-EINVAL, "one more is refused");
 	eq(errs, 1, "in one line");
 	test_requests();
+	test_interrupts();
 	test_capabilities();
 	test_hostile();
 	edu_teardown(&vm);

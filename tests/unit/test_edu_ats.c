@@ -106,6 +106,20 @@ static void test_translate(void)
 	ok(last.addr == PAGE && reg(REG_TLB_COUNT) == 2, "take two entries");
 	eq(dma(~0ULL - 3, EDU_BUF_BASE, 8, false), EDU_REFUSED, "around the end of the addresses");
 
+	/* VT-d Table 30, S.1: what the interrupt range is answered with. */
+	start(EDU_MODE_ATS, 0);
+	map_page(0, 0xfee00000, 4096, DMA_NO_PASID, DMA_WRITE);
+	maps[0].untranslated = true;
+	msis = 0;
+	eq(dma(0xfee00010, EDU_BUF_BASE, 4, true), EDU_DONE, "a dword to the interrupt range");
+	ok(msis == 1 && last_msi.addr == 0xfee00010, "is an interrupt");
+	ok(ats_requests == 1 && requests == 0, "once the device-TLB was asked");
+	maps[0].untranslated = false;
+	set(REG_TLB_FLUSH, 0);
+	eq(dma(0xfee00010, EDU_BUF_BASE, 4, true), EDU_DONE, "were it translated");
+	ok(msis == 1 && last.addr == PAGE + 0x10 && last.access == (DMA_WRITE | DMA_TRANSLATED),
+	   "it would be a translated request");
+
 	start(EDU_MODE_ATS, EDU_TAG_VALID | 5);
 	map_page(0, VA, 4096, 5, DMA_WRITE);
 	maps[0].untranslated = true;
