@@ -278,6 +278,12 @@ int vtd_cap__parse(const char *list, struct vtd_config *cfg)
 		list += len + (list[len] == ',');
 	}
 
+	/*
+	 * A first stage has 48 bits or more, and Linux leaves a unit alone whose two stages have no
+	 * width in common.
+	 */
+	if (cfg->aw < 48 && cfg->ss && !named[feature__find("fs", 2) - features])
+		cfg->fs = false;
 	/* A default whose base was switched off goes with it; what was asked for is checked. */
 	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++)
 		if (features[i].option && !named[i] && feature__lacks(&features[i], cfg))

@@ -54,6 +54,13 @@ static void test_options(void)
 {
 	eq(build(&vtd_config_emulated, "aw=39"), 0, "aw=39");
 	eq(FIELD(cap, 12, 8) << 8 | FIELD(cap, 21, 16), 2 << 8 | 38, "SAGAW 39, MGAW 39");
+	eq(ecap & (BIT(26) | BIT(46) | BIT(47)), BIT(46), "SSTS alone: a first stage has 48 bits");
+	eq(cap & (BIT(56) | BIT(60)), 0, "and no FS1GP or FS5LP");
+	eq(build(&vtd_config_emulated, "aw=39,fs"), 0, "with fs");
+	eq(ecap & (BIT(46) | BIT(47)), BIT(46) | BIT(47), "it is there");
+	eq(build(&vtd_config_emulated, "aw=39,nest"), -EINVAL, "nest does not bring it");
+	eq(build(&vtd_config_emulated, "ss=off,aw=39"), 0, "without ss");
+	eq(ecap & (BIT(46) | BIT(47)), BIT(47), "it is there as well");
 	eq(build(&vtd_config_emulated, "aw=57"), 0, "aw=57");
 	eq(FIELD(cap, 12, 8) << 8 | FIELD(cap, 21, 16), 14 << 8 | 56, "SAGAW 39 48 57, MGAW 57");
 	eq(build(&vtd_config_emulated, "5lp,cm=on"), 0, "5lp and cm");
