@@ -157,6 +157,29 @@ static void forged(void)
 	report_eq(irq_count[VECTOR + 8], 2, "by DMA: what is refused does not arrive");
 }
 
+/* The unit's own interrupts are plain messages that nothing remaps or blocks (5.1.6). */
+static void events(u32 vector, const char *mode)
+{
+	vtd_faults_clear();
+	vw32(R_FEADDR, MSI_BASE);
+	vw32(R_FEDATA, MSI_DATA(vector));
+	vw32(R_FECTL, 0);
+	report_eq(edu_put(&e, MSI_BASE, VECTOR), EDU_REFUSED, "%s: a plain message is refused",
+		  mode);
+	report(irq_wait(vector, 1), "%s: which the fault event, another one, tells", mode);
+	vw32(R_FECTL, EV_IM);
+	vtd_faults_clear();
+	vw32(R_IEADDR, MSI_BASE);
+	vw32(R_IEDATA, MSI_DATA(vector + 1));
+	vw32(R_ICS, 1);
+	vw32(R_IECTL, 0);
+	vtd_push(INV_WAIT_IF, 0);
+	vtd_tail();
+	report(irq_wait(vector + 1, 1), "%s: and so does the completion event", mode);
+	vw32(R_IECTL, EV_IM);
+	vw32(R_ICS, 1);
+}
+
 static void off(void)
 {
 	message(MSI_BASE, VECTOR + 5);
@@ -189,6 +212,7 @@ static void extended(void)
 	report_eq(irq_count[VECTOR + 7], 1, "extended mode: a processor that is not there");
 	message(MSI_BASE, VECTOR);
 	refused(0x25, "extended mode: compatibility format");
+	events(VECTOR + 11, "x2APIC mode");
 	vw64(R_IRTA, 0xffffffff000 | 15);
 	vtd_command(G_SIRTP, true);
 	message(remappable(1), 0);
@@ -215,6 +239,7 @@ int main(void)
 	remap();
 	refuse();
 	forged();
+	events(VECTOR + 9, "xAPIC mode");
 	off();
 	extended();
 	return 0;
