@@ -43,7 +43,8 @@ bool net__rx_take(struct net *net)
 			net->rx_dirty = true;
 			continue;
 		}
-		if (net->rx.nout + net->rx.nin == VIRTIO_CHAIN_IOV) /* the backend adds a piece */
+		/* The backend adds a piece. */
+		if (net->rx.nin && net->rx.nout + net->rx.nin == VIRTIO_CHAIN_IOV)
 			net->rx.in_len -= net->rx.iov[net->rx.nout + --net->rx.nin].iov_len;
 		if (net->rx.in_len < NET_HDR) {
 			virtio__fail(dev, "a receive buffer is too small for the header");
