@@ -14,6 +14,7 @@
 #include "lkvm/vm.h"
 #include "virtio/iov.h"
 #include "virtio/net.h"
+#include "virtio/queue.h"
 
 #define CLASS_ETHERNET 0x020000
 
@@ -93,8 +94,8 @@ int net__rx_give(struct net *net, u64 len, const u8 *rest)
 		struct virtq_chain *c = &net->more;
 		u64 step;
 
-		err = -EMSGSIZE;
-		if (!negotiated(net, VIRTIO_NET_F_MRG_RXBUF) || n == VIRTIO_QUEUE_MAX)
+		err = -EMSGSIZE; /* for ever, once the driver has no buffer left to add */
+		if (!negotiated(net, VIRTIO_NET_F_MRG_RXBUF) || n == net->dev.vq[NET_RX].size)
 			goto undo;
 		err = -ENOBUFS;
 		if (virtq__pop(&net->dev, NET_RX, c) <= 0)
@@ -118,6 +119,16 @@ int net__rx_give(struct net *net, u64 len, const u8 *rest)
 undo:
 	virtq__unpop(&net->dev, NET_RX, n);
 	return err;
+}
+
+int net__rx_put(struct net *net, const u8 *frame, u64 len)
+{
+	u64 here;
+
+	if (!net__rx_take(net))
+		return -ENOBUFS;
+	here = iov__write(net->rx.iov + net->rx.nout, net->rx.nin, frame, len);
+	return net__rx_give(net, len, frame + here);
 }
 
 /* --- Sending --- */

@@ -88,6 +88,7 @@ struct net {
 	bool tap_new; /* the interface did not exist before */
 	struct loop_fd *tap_lfd;
 	bool tap_watched;
+	u64 held; /* length of the frame in bounce that waits for buffers, or 0 */
 	/* net_vhost.c */
 	int vhost_fd; /* until net_vhost__init() */
 	struct vhost vhost;
@@ -111,9 +112,12 @@ void net__exit(struct net *net);
  * given: no buffer was used then.
  * cancel: nothing was put there.
  * And flush before going back to the loop.
+ *
+ * put: take and give for a frame that lies at @frame; -ENOBUFS also if there is no buffer at all.
  */
 bool net__rx_take(struct net *net);
 int net__rx_give(struct net *net, u64 len, const u8 *rest);
+int net__rx_put(struct net *net, const u8 *frame, u64 len);
 void net__rx_cancel(struct net *net);
 void net__rx_flush(struct net *net);
 

@@ -14,6 +14,7 @@
 
 #include "lkvm/loop.h"
 #include "lkvm/vm.h"
+#include "virtio/iov.h"
 #include "virtio/net.h"
 
 #define TUN_PATH "/dev/net/tun"
@@ -172,6 +173,16 @@ static void lost(struct net *net, const char *why)
 	net->tap_lfd = NULL;
 }
 
+/* There are too few buffers for a frame of @len now: all of it is kept until there are more. */
+static void hold(struct net *net, u64 len)
+{
+	u64 here = MIN(len, net->rx.in_len);
+
+	memmove(net->bounce + here, net->bounce, len - here);
+	iov__read(net->rx.iov + net->rx.nout, net->rx.nin, net->bounce, here);
+	net->held = len;
+}
+
 /* One frame, into the guest's next buffer and, if that is too small, on into ours. */
 static int receive(struct net *net)
 {
@@ -181,7 +192,9 @@ static int receive(struct net *net)
 	iov[net->rx.nin] = (struct iovec){ net->bounce, sizeof(net->bounce) };
 	len = readv(net->tap, iov, net->rx.nin + 1);
 	if (len > (ssize_t)NET_HDR) {
-		net__rx_give(net, len, net->bounce);
+		if (net__rx_give(net, len, net->bounce) == -ENOBUFS &&
+		    (u64)len <= sizeof(net->bounce))
+			hold(net, len);
 		return 0;
 	}
 	net__rx_cancel(net);
@@ -199,7 +212,7 @@ static void readable(void *arg, u32 events)
 		return;
 	}
 	for (int n = 0; n < NET_BATCH && !err; n++) {
-		if (!net__rx_take(net)) {
+		if (net->held || !net__rx_take(net)) {
 			watch(net, false); /* until tap_rx_room() */
 			break;
 		}
@@ -212,6 +225,14 @@ static void readable(void *arg, u32 events)
 
 static void tap_rx_room(struct net *net)
 {
+	if (net->held) {
+		int err = net__rx_put(net, net->bounce, net->held);
+
+		net__rx_flush(net);
+		if (err == -ENOBUFS)
+			return;
+		net->held = 0;
+	}
 	watch(net, true);
 }
 
@@ -226,6 +247,7 @@ static void tap_start(struct net *net)
 		return;
 	}
 	/* Frames of before may be such as the driver cannot take. */
+	net->held = 0;
 	do
 		err = read(net->tap, net->bounce, sizeof(net->bounce)) < 0;
 	while (!err && ++stale < STALE_MAX);

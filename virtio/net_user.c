@@ -29,12 +29,10 @@
 
 static void flush_backlog(struct net_user *u)
 {
-	while (u->first && net__rx_take(u->net)) {
+	while (u->first) {
 		struct net_frame *f = u->first;
-		struct iovec *in = u->net->rx.iov + u->net->rx.nout;
-		u64 here = iov__write(in, u->net->rx.nin, f->data, f->len);
 
-		if (net__rx_give(u->net, f->len, f->data + here) == -ENOBUFS)
+		if (net__rx_put(u->net, f->data, f->len) == -ENOBUFS)
 			return; /* it waits */
 		u->first = f->next;
 		if (!u->first)

@@ -228,6 +228,10 @@ static void test_merge(void)
 	eq(receive(90), 0, "the one after that the third");
 	eq(used_idx(NET_RX), 6, "the bad one was given back");
 	eq(used_len(NET_RX, 4), 0, "empty");
+	drive(BIT(VIRTIO_NET_F_MRG_RXBUF));
+	for (int i = 0; i < Q_SIZE; i++)
+		buffer(NET_RX, RX_DATA + 20 * i, 20, true);
+	eq(-receive(1526), EMSGSIZE, "a frame that a full ring has no room for will never fit");
 	end();
 }
 
