@@ -171,6 +171,8 @@ static void lost(struct net *net, const char *why)
 	pr_warn("%s: %s: %s; the guest's network is cut off", net->name, net->opt.ifname, why);
 	loop__del(net->tap_lfd);
 	net->tap_lfd = NULL;
+	net->config.status &= ~VIRTIO_NET_S_LINK_UP;
+	virtio__config_changed(&net->dev);
 }
 
 /* There are too few buffers for a frame of @len now: all of it is kept until there are more. */

@@ -215,15 +215,20 @@ static void test_frames(void)
 
 static void test_lost(void)
 {
+	u8 generation;
+
 	begin(NET_VHOST_OFF, 0);
 	buffer(NET_RX, RX_DATA, 1500, true);
 	kick(NET_RX);
 	messages = 0;
+	generation = get(21, 1);
+	eq(get(0x206, 2), VIRTIO_NET_S_LINK_UP, "the link is up");
 	arrive(100, 1);
 	read_errno = EBADFD;
 	loop_turn(0);
 	read_errno = 0;
 	eq(messages, 1, "an interface that fails is told of");
+	ok(get(0x206, 2) == 0 && get(21, 1) != generation, "and to the guest the link is down");
 	eq(loop_turn(0), 0, "and not looked at again");
 	kick(NET_RX);
 	end();
