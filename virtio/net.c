@@ -188,6 +188,14 @@ static void net_vector(struct virtio_dev *dev, unsigned int q)
 	vhost__vector(&to_net(dev)->vhost, q);
 }
 
+static void net_master(struct virtio_dev *dev, bool on)
+{
+	struct net *net = to_net(dev);
+
+	if (net->opt.backend->master)
+		net->opt.backend->master(net, on);
+}
+
 static void config_read(struct virtio_dev *dev, u32 off, u8 *data, u32 len)
 {
 	memcpy(data, (u8 *)&to_net(dev)->config + off, len);
@@ -229,6 +237,7 @@ static void describe(struct net *net, struct vm *vm, unsigned int index)
 		.notify = net_notify,
 		.reset = net_stop,
 		.vector = net_vector,
+		.master = net_master,
 	};
 	net->dev.ops = &net->ops;
 }

@@ -42,6 +42,8 @@ struct net_backend {
 	/* The driver is there, with the features it accepted; it has gone. */
 	void (*start)(struct net *net);
 	void (*stop)(struct net *net);
+	/* As virtio_ops.master. */
+	void (*master)(struct net *net, bool on);
 	/* Send a frame of @len bytes, in @n pieces that the guest may still change; or drop it. */
 	void (*tx)(struct net *net, const struct iovec *iov, int n, u64 len);
 	/* That was the last one for now. */

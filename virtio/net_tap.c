@@ -267,6 +267,16 @@ static void tap_stop(struct net *net)
 		watch(net, false);
 }
 
+static void tap_master(struct net *net, bool on)
+{
+	if (!net->vhost_on)
+		return;
+	if (on)
+		net_vhost__start(net);
+	else
+		net_vhost__stop(net);
+}
+
 static int tap_init(struct net *net, struct vm *vm)
 {
 	int err;
@@ -298,6 +308,7 @@ const struct net_backend net_tap__backend = {
 	.exit = tap_exit,
 	.start = tap_start,
 	.stop = tap_stop,
+	.master = tap_master,
 	.tx = tap_tx,
 	.tx_end = tap_tx_end,
 	.rx_room = tap_rx_room,

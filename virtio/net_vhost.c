@@ -76,6 +76,8 @@ void net_vhost__start(struct net *net)
 	unsigned int i;
 	int err;
 
+	if (!pci__bus_master(&net->dev.pci))
+		return; /* it comes with that */
 	err = vhost__start(&net->vhost, 0);
 	if (err) {
 		virtio__fail(&net->dev, net->vhost.failed);

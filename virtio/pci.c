@@ -230,6 +230,7 @@ void virtio_pci__reset(struct virtio_dev *dev)
 	vp->msix_config = VIRTIO_MSI_NO_VECTOR;
 	vp->queue_select = 0;
 	vp->isr = 0;
+	vp->master = pci__bus_master(&dev->pci);
 }
 
 static void func_reset(struct pci_func *f)
@@ -237,11 +238,36 @@ static void func_reset(struct pci_func *f)
 	virtio_pci__reset(f->priv);
 }
 
+/* A kernel that starts another over itself counts on this to end all DMA. */
+static void follow_master(struct virtio_dev *dev)
+{
+	struct virtio_pci *vp = dev->transport;
+	bool on = pci__bus_master(&dev->pci);
+
+	if (on == vp->master)
+		return;
+	vp->master = on;
+	if (!(dev->status & VIRTIO_CONFIG_S_DRIVER_OK) ||
+	    (on && dev->status & VIRTIO_CONFIG_S_NEEDS_RESET))
+		return;
+	if (dev->ops->master)
+		dev->ops->master(dev, on);
+	/* Doorbells of meanwhile found nothing. */
+	for (unsigned int q = 0; on && q < dev->ops->nqueues; q++)
+		virtio_pci__notify(dev, q);
+}
+
+static void cfg_written(struct pci_func *f, u32 off, u32 len, u32 val)
+{
+	virtio_caps__cfg_written(f, off, len, val);
+	follow_master(f->priv);
+}
+
 static const struct pci_func_ops func_ops = {
 	.bar_access = bar_access,
 	.bar_moved = bar_moved,
 	.cfg_read = virtio_caps__cfg_read,
-	.cfg_written = virtio_caps__cfg_written,
+	.cfg_written = cfg_written,
 	.reset = func_reset,
 };
 

@@ -55,6 +55,7 @@ struct virtio_pci {
 	u8 generation; /* of the device's configuration (virtio 2.5.1) */
 	u32 window;    /* offset of the PCI configuration access capability */
 	u64 gpa;       /* of the BAR, or PCI_BAR_UNMAPPED */
+	bool master;   /* pci__bus_master() as last seen */
 	struct virtio_kick kick[VIRTIO_QUEUES];
 };
 

@@ -185,7 +185,11 @@ static void stop_queues(struct vhost *v)
 
 	for (unsigned int i = 0; i < v->n; i++) {
 		struct vhost_vring_file none = { .index = i, .fd = VHOST_FILE_UNBIND };
+		struct vhost_vring_state base = { .index = i };
 
+		/* Where it goes on, unless a reset makes it begin anew. */
+		if (!VHOST_REQUEST(v, VHOST_GET_VRING_BASE, &base))
+			v->dev->vq[v->first + i].next_avail = base.num;
 		VHOST_REQUEST(v, VHOST_SET_VRING_KICK, &none);
 		VHOST_REQUEST(v, VHOST_SET_VRING_CALL, &none);
 		VHOST_REQUEST(v, VHOST_SET_VRING_ERR, &none);

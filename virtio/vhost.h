@@ -15,6 +15,7 @@
  *	ops->reset	the device's own "stop", then vhost__stop()
  *	ops->notify	virtq__again(): a doorbell that did not come by the eventfd
  *	ops->vector	vhost__vector()
+ *	ops->master	as start, or stop; and no start without bus mastering
  *	at teardown	"stop", vhost__exit(), before virtio_pci__del()
  *
  * Loop lock held, or set-up.  Nothing here prints, but for a queue that vhost cannot go on with.
@@ -58,7 +59,10 @@ void vhost__exit(struct vhost *v);
  * running.
  */
 int vhost__start(struct vhost *v, u64 extra);
-/* Take them back; nothing happens if they are here.  The backend must have been stopped before. */
+/*
+ * Take them back; nothing happens if they are here.  The backend must have been stopped before.
+ * Without a reset in between vhost__start() goes on where it was.
+ */
 void vhost__stop(struct vhost *v);
 /* The driver gave queue @q (the device's number) another vector; harmless at any time. */
 void vhost__vector(struct vhost *v, unsigned int q);

@@ -44,8 +44,11 @@ static void vsock_start(struct virtio_dev *dev)
 {
 	static struct ratelimit rl;
 	const char *failed = "VHOST_VSOCK_SET_RUNNING";
-	int err = vhost__start(&vsock.vhost, 0);
+	int err;
 
+	if (!pci__bus_master(&dev->pci))
+		return; /* it comes with that */
+	err = vhost__start(&vsock.vhost, 0);
 	if (err)
 		failed = vsock.vhost.failed;
 	else
@@ -69,6 +72,14 @@ static void stop(void)
 static void reset(struct virtio_dev *dev)
 {
 	stop();
+}
+
+static void vsock_master(struct virtio_dev *dev, bool on)
+{
+	if (on)
+		vsock_start(dev);
+	else
+		stop();
 }
 
 static void notify(struct virtio_dev *dev, unsigned int q)
@@ -144,6 +155,7 @@ static int setup(struct vm *vm)
 		.notify = notify,
 		.reset = reset,
 		.vector = vsock_vector,
+		.master = vsock_master,
 	};
 	vsock.dev = (struct virtio_dev){ .ops = &vsock.ops };
 	err = virtio_pci__add(vm, &vsock.dev, "virtio-vsock");

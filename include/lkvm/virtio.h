@@ -44,6 +44,11 @@ struct virtio_ops {
 	void (*reset)(struct virtio_dev *dev);
 	/* Queue @q has another interrupt vector; for vhost, may be NULL. */
 	void (*vector)(struct virtio_dev *dev, unsigned int q);
+	/*
+	 * While DRIVER_OK is set, bus mastering was switched @on, or off: the virtq functions then do
+	 * nothing by themselves.  For vhost, may be NULL.
+	 */
+	void (*master)(struct virtio_dev *dev, bool on);
 };
 
 /*

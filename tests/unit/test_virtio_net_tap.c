@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/pci_regs.h>
 #include <linux/vhost.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -239,6 +240,13 @@ static void test_lost(void)
 	end();
 }
 
+/* The driver's word on whether the function may access memory. */
+static void master(bool on)
+{
+	fake_master = on;
+	net.dev.pci.ops->cfg_written(&net.dev.pci, PCI_COMMAND, 2, on ? PCI_COMMAND_MASTER : 0);
+}
+
 static void test_vhost(void)
 {
 	begin(NET_VHOST_MUST, 0);
@@ -252,8 +260,19 @@ static void test_vhost(void)
 	ok(vhost_stops == 1 && backend_fd[0] == -1 && backend_fd[1] == -1, "reset takes them back");
 	drive(0);
 	eq(vhost_starts, 2, "a new driver gives them again");
+	master(false);
+	ok(vhost_stops == 2 && backend_fd[0] == -1 && backend_fd[1] == -1,
+	   "a function that must not master the bus has vhost do nothing");
+	master(false);
+	master(true);
+	ok(vhost_starts == 3 && backend_fd[1] == net.tap, "until it may again");
+	master(false);
+	drive(0);
+	eq(vhost_starts, 3, "nor does it begin before it may");
+	master(true);
+	eq(vhost_starts, 4, "but then");
 	end();
-	eq(vhost_stops, 2, "teardown takes them back");
+	eq(vhost_stops, 4, "teardown takes them back");
 
 	backend_errno = EBUSY;
 	begin(NET_VHOST_AUTO, 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* vsock, and the vhost it shares with others, against a kernel that remembers what it was asked. */
 
+#include <linux/pci_regs.h>
+
 #define USER "virtio/vsock.c"
 #include "tests/unit/vhost_fake.h"
 
@@ -71,6 +73,40 @@ static void test_start(void)
 	put(22, 2, QUEUE_RX);
 	put(26, 2, 1);
 	ok(at_rest(), "a vector that is set then is not passed on");
+}
+
+/* The driver's word on whether the function may access memory. */
+static void master(bool on)
+{
+	fake_master = on;
+	driven->pci.ops->cfg_written(&driven->pci, PCI_COMMAND, 2, on ? PCI_COMMAND_MASTER : 0);
+}
+
+static void test_master(void)
+{
+	queues(0);
+	put(20, 1, 15);
+	ok(kernel.running && !kernel.base[1], "a new driver begins with the first entry");
+	kernel.base[0] = 3; /* vhost took some */
+	kernel.base[1] = 65535;
+	master(false);
+	ok(at_rest() && !broken_dev(), "no bus mastering: vhost does nothing");
+	kernel.base[0] = kernel.base[1] = 0;
+	master(true);
+	ok(kernel.running && kernel.base[0] == 3 && kernel.base[1] == 65535,
+	   "bus mastering: it goes on where it was");
+	master(false);
+	put(20, 1, 0);
+	queues(0);
+	put(20, 1, 15);
+	ok(at_rest() && !broken_dev(), "a driver that starts without waits for it");
+	master(true);
+	ok(kernel.running && !kernel.base[0] && !kernel.base[1], "and then begins");
+	virtio__fail(driven, "for a test");
+	master(false);
+	ok(at_rest(), "a device that failed stops as well");
+	master(true);
+	ok(at_rest(), "but does not start again");
 }
 
 static void test_bad_start(void)
@@ -202,6 +238,7 @@ int main(void)
 	test_setup();
 	driven = &vsock.dev;
 	test_start();
+	test_master();
 	test_bad_start();
 	registered->teardown(&vm);
 	ok(!watching() && at_rest(), "nothing is left after teardown");

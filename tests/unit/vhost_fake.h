@@ -209,6 +209,9 @@ static int fake_ioctl(int fd, unsigned long req, void *arg)
 	case VHOST_SET_VRING_BASE:
 		kernel.base[state->index] = state->num;
 		break;
+	case VHOST_GET_VRING_BASE:
+		state->num = kernel.base[state->index];
+		break;
 	case VHOST_SET_VRING_ADDR:
 		kernel.addr[*(u32 *)arg] = *(struct vhost_vring_addr *)arg;
 		break;
