@@ -166,13 +166,10 @@ void blk_aio__drain(struct blk *blk)
 		blk_aio__submit(blk);
 }
 
+/* Edge-triggered, as doorbells are. */
 static void completed(void *arg, u32 events)
 {
-	struct blk *blk = arg;
-	u64 count;
-
-	if (read(blk->event, &count, sizeof(count)) == sizeof(count))
-		blk_aio__reap(blk);
+	blk_aio__reap(arg);
 }
 
 int blk_aio__init(struct blk *blk, struct loop *loop, unsigned int depth)
@@ -192,7 +189,7 @@ int blk_aio__init(struct blk *blk, struct loop *loop, unsigned int depth)
 		       depth, strerror(-err));
 		goto err_event;
 	}
-	blk->lfd = loop__add(loop, blk->event, EPOLLIN, completed, blk);
+	blk->lfd = loop__add(loop, blk->event, EPOLLIN | EPOLLET, completed, blk);
 	if (!blk->lfd) {
 		err = -errno;
 		pr_err("%s: cannot watch its completions: %s", blk->name, strerror(-err));

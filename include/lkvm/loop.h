@@ -26,8 +26,8 @@ void loop__lock(struct loop *loop);
 void loop__unlock(struct loop *loop);
 
 /*
- * Watch @fd (which stays the caller's) for @events, level-triggered.  NULL with errno on failure.
- * Lock held, or before loop__run().
+ * Watch @fd (which stays the caller's) for @events, level-triggered unless EPOLLET is one of them.
+ * NULL with errno on failure.  Lock held, or before loop__run().
  */
 struct loop_fd *loop__add(struct loop *loop, int fd, u32 events, loop_fn fn, void *arg);
 int loop__modify(struct loop_fd *lfd, u32 events);

@@ -18,7 +18,14 @@ static int host_error;
 /* The result of all completions but the first @host_fail_after. */
 static long host_fail;
 static unsigned int host_fail_after;
-static unsigned int host_submits, host_sync_writes, host_bounced;
+static unsigned int host_submits, host_sync_writes, host_bounced, host_gets, host_reads;
+
+/* Of eventfds. */
+static inline ssize_t fake_read(int fd, void *buf, size_t len)
+{
+	host_reads++;
+	return read(fd, buf, len);
+}
 
 static int fake_submit(io_context_t ctx, long n, struct iocb **cb)
 {
@@ -50,6 +57,7 @@ static int fake_getevents(io_context_t ctx, long min, long nr, struct io_event *
 {
 	int n = io_getevents(ctx, min, nr, ev, timeout);
 
+	host_gets += n > 0; /* libaio asks the kernel only if there is something */
 	for (int i = 0; host_fail && i < n; i++) {
 		if (host_fail_after)
 			host_fail_after--;
@@ -67,17 +75,21 @@ static int fake_fallocate(int fd, int mode, off_t off, off_t len)
 	return host_full ? -1 : fallocate(fd, mode, off, len);
 }
 
+#define read	     fake_read
 #define io_submit    fake_submit
 #define io_getevents fake_getevents
 #include "virtio/blk_aio.c"
 #undef io_submit
 #undef io_getevents
+#undef read
 #include "virtio/blk.c"
 #include "virtio/blk_file.c"
 #define fallocate fake_fallocate
 #include "virtio/blk_zero.c"
 #undef fallocate
+#define read fake_read
 #include "tests/unit/virtio_drive.h"
+#undef read
 
 #define SIZE	(256 * KiB)
 #define SECTORS (SIZE / SECTOR)
@@ -116,6 +128,7 @@ static inline void stop(void)
 	host_error = 0;
 	host_fail = host_fail_after = host_full = 0;
 	host_submits = host_sync_writes = host_bounced = messages = 0;
+	host_gets = host_reads = 0;
 	memset(fired, 0, sizeof(fired));
 }
 

@@ -45,14 +45,6 @@ void pr_info(const char *fmt, ...)
 	va_end(ap);
 }
 
-/* poll() skips negative numbers. */
-int loop__modify(struct loop_fd *lfd, u32 events)
-{
-	if (!events != (lfd->fd < 0))
-		lfd->fd = ~lfd->fd;
-	return 0;
-}
-
 /* --- vhost, which only remembers --- */
 
 static int vhost_error;

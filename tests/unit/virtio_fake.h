@@ -9,9 +9,9 @@
 
 #include <errno.h>
 #include <linux/virtio_ring.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "lkvm/bus.h"
 #include "lkvm/check.h"
@@ -274,11 +274,18 @@ struct loop_fd {
 };
 
 static struct loop_fd watched[VIRTIO_QUEUES + 1];
+static int loop_epfd = -1;
 
 struct loop_fd *loop__add(struct loop *loop, int fd, u32 events, loop_fn fn, void *arg)
 {
+	if (loop_epfd < 0)
+		loop_epfd = epoll_create1(EPOLL_CLOEXEC);
 	for (unsigned int i = 0; i < ARRAY_SIZE(watched); i++) {
 		if (!watched[i].fn) {
+			struct epoll_event ev = { .events = events, .data.u32 = i };
+
+			if (epoll_ctl(loop_epfd, EPOLL_CTL_ADD, fd, &ev))
+				return NULL;
 			watched[i] = (struct loop_fd){ fd, fn, arg };
 			return &watched[i];
 		}
@@ -287,29 +294,34 @@ struct loop_fd *loop__add(struct loop *loop, int fd, u32 events, loop_fn fn, voi
 	return NULL;
 }
 
+int loop__modify(struct loop_fd *lfd, u32 events)
+{
+	struct epoll_event ev = { .events = events, .data.u32 = lfd - watched };
+
+	return epoll_ctl(loop_epfd, EPOLL_CTL_MOD, lfd->fd, &ev) ? -errno : 0;
+}
+
 void loop__del(struct loop_fd *lfd)
 {
-	if (lfd)
-		lfd->fn = NULL;
+	if (!lfd)
+		return;
+	epoll_ctl(loop_epfd, EPOLL_CTL_DEL, lfd->fd, NULL);
+	lfd->fn = NULL;
 }
 
 /* Dispatch what is ready within @ms; how many that were. */
 static inline int loop_turn(int ms)
 {
-	struct pollfd p[ARRAY_SIZE(watched)];
-	int n = 0;
+	struct epoll_event ev[ARRAY_SIZE(watched)];
+	int n = epoll_wait(loop_epfd, ev, ARRAY_SIZE(ev), ms);
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(watched); i++)
-		p[i] = (struct pollfd){ watched[i].fn ? watched[i].fd : -1, POLLIN, 0 };
-	if (poll(p, ARRAY_SIZE(p), ms) <= 0)
-		return 0;
-	for (unsigned int i = 0; i < ARRAY_SIZE(watched); i++) {
-		if (p[i].revents && watched[i].fn) {
-			watched[i].fn(watched[i].arg, 1);
-			n++;
-		}
+	for (int i = 0; i < n; i++) {
+		struct loop_fd *lfd = &watched[ev[i].data.u32];
+
+		if (lfd->fn)
+			lfd->fn(lfd->arg, ev[i].events);
 	}
-	return n;
+	return MAX(n, 0);
 }
 
 static inline int watching(void)
