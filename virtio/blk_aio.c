@@ -37,6 +37,7 @@ static void prepare(struct blk *blk, struct blk_req *req)
 	struct iocb *cb = &req->iocb;
 	int fd = blk->file->fd;
 	u64 n = MIN(req->left, BOUNCE_SIZE);
+	int nv = MIN(req->nv, IOV_MAX); /* the rest follows, as after anything that was not all */
 
 	if (req->op == BLK_FLUSH) {
 		io_prep_fdsync(cb, fd);
@@ -46,9 +47,9 @@ static void prepare(struct blk *blk, struct blk_req *req)
 		iov__read(req->v, req->nv, req->bounce, n);
 		io_prep_pwrite(cb, fd, req->bounce, n, req->pos);
 	} else if (req->op == BLK_READ) {
-		io_prep_preadv(cb, fd, req->v, req->nv, req->pos);
+		io_prep_preadv(cb, fd, req->v, nv, req->pos);
 	} else {
-		io_prep_pwritev(cb, fd, req->v, req->nv, req->pos);
+		io_prep_pwritev(cb, fd, req->v, nv, req->pos);
 	}
 	if (req->op == BLK_WRITE && req->sync)
 		cb->aio_rw_flags = RWF_DSYNC;

@@ -6,6 +6,7 @@
  * the loop, so no address is used that the IOMMU has meanwhile been told to forget.
  */
 #include <errno.h>
+#include <limits.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>
@@ -44,8 +45,9 @@ bool net__rx_take(struct net *net)
 			net->rx_dirty = true;
 			continue;
 		}
-		/* The backend adds a piece. */
-		if (net->rx.nin && net->rx.nout + net->rx.nin == VIRTIO_CHAIN_IOV)
+		/* The backend adds a piece, and the host takes so many at a time. */
+		while (net->rx.nin &&
+		       (net->rx.nin >= IOV_MAX || net->rx.nout + net->rx.nin == VIRTIO_CHAIN_IOV))
 			net->rx.in_len -= net->rx.iov[net->rx.nout + --net->rx.nin].iov_len;
 		if (net->rx.in_len < NET_HDR) {
 			virtio__fail(dev, "a receive buffer is too small for the header");

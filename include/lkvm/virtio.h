@@ -21,8 +21,11 @@ struct virtq;
 
 #define VIRTIO_QUEUE_MAX 256 /* entries; also the longest chain */
 #define VIRTIO_QUEUES	 32
-/* Pieces of a chain: behind an IOMMU one descriptor can be several. */
-#define VIRTIO_CHAIN_IOV 1024
+/*
+ * Pieces of a chain: behind an IOMMU one descriptor can be several.  More than the host takes at a
+ * time (IOV_MAX), because a disk request of Linux can be 4 MiB in pages without neighbours.
+ */
+#define VIRTIO_CHAIN_IOV 2048
 
 struct virtio_ops {
 	u16 device_id;	/* virtio 5 */

@@ -282,8 +282,11 @@ static void test_reset(void)
 	eq(drv_used_idx(), 1, "with the first used entry");
 }
 
+#define LARGE (1200ull * PAGE)
+
 static void test_iommu(void)
 {
+	unsigned int bad = 0;
 	u64 features = FEATURES | BIT(VIRTIO_F_ACCESS_PLATFORM);
 
 	fake_behind_iommu = true;
@@ -299,6 +302,27 @@ static void test_iommu(void)
 	iova_ro[0x45] = true;
 	eq(io(VIRTIO_BLK_T_IN, 0, 0x40200, 65536), VIRTIO_BLK_S_IOERR, "one that is read-only");
 	eq(io(VIRTIO_BLK_T_OUT, 0, 0x40200, 65536), 0, "which is good to write from");
+
+	/* No two neighbours anywhere, in more pieces than the host takes at once. */
+	start_with("", features);
+	file.size = LARGE;
+	memset(ram + 0x80000, 0xaa, PAGE);
+	memset(ram + 0x84000, 0xbb, PAGE);
+	for (unsigned int i = 0x20; i < PAGES; i++)
+		iova[i] = 0x80 + (i & 1) * 4;
+	set_header(VIRTIO_BLK_T_OUT, 0);
+	ram[STATUS_AT] = 0xee;
+	drv_desc(0, DRV_DATA, 16, NEXT, 1);
+	for (u16 i = 1; i <= LARGE / (200 * PAGE); i++)
+		drv_desc(i, 0x20000, 200 * PAGE, NEXT, i + 1);
+	drv_desc(LARGE / (200 * PAGE), 0x20000, 200 * PAGE, NEXT, 9);
+	drv_desc(9, STATUS_AT, 1, WRITE, 0);
+	drv_add(0);
+	ring_and_wait(1);
+	eq(ram[STATUS_AT], 0, "%llu pieces in a request", LARGE / PAGE);
+	for (u64 i = 0; i < LARGE / PAGE; i++)
+		bad += !on_disk(i * PAGE, ram + 0x80000 + (i & 1) * 0x4000, PAGE);
+	eq(bad, 0, "all of them are written");
 	fake_behind_iommu = false;
 }
 

@@ -376,9 +376,9 @@ static void test_iommu(void)
 	fresh(256, BIT(VIRTIO_RING_F_INDIRECT_DESC));
 	for (unsigned int i = 0x10; i < PAGES; i++)
 		iova[i] = 0x80 + (i & 1) * 4;
-	for (unsigned int i = 0; i < 5; i++)
+	for (unsigned int i = 0; i < 9; i++)
 		drv_desc(i, 0x10000, 0xf0000, NEXT | WRITE, i + 1);
-	drv_desc(5, 0x5008, 1, WRITE, 0);
+	drv_desc(9, 0x5008, 1, WRITE, 0);
 	drv_add(0);
 	eq(pop(), 1, "more pieces than fit");
 	ok(chain.error == -E2BIG && chain.nin == 1 && chain.iov[0].iov_base == ram + 0x5008,
