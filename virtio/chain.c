@@ -175,7 +175,9 @@ const char *virtq__walk(struct virtio_dev *dev, struct virtq *vq, u16 head, stru
 		if (why)
 			return why;
 		if (!(d.flags & VRING_DESC_F_NEXT))
-			return NULL;
+			break;
 		i = d.next;
 	}
+	dev->walked += w.bytes;
+	return NULL;
 }

@@ -27,6 +27,7 @@ void virtio_pci__notify(struct virtio_dev *dev, unsigned int q)
 {
 	u8 live = dev->status & (VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET);
 
+	dev->walked = 0;
 	if (live == VIRTIO_CONFIG_S_DRIVER_OK && q < dev->ops->nqueues && dev->vq[q].enabled)
 		dev->ops->notify(dev, q);
 }

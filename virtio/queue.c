@@ -21,6 +21,9 @@
 #define USED_AVAIL_EVENT(n) (4 + 8 * (u64)(n))
 #define USED_SIZE(n)	    (6 + 8 * (u64)(n))
 
+/* Of chains, whatever their number, before a device goes back to the loop. */
+#define WALK_BYTES (64 * MiB)
+
 #define smp_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
@@ -151,6 +154,12 @@ int virtq__pop(struct virtio_dev *dev, unsigned int q, struct virtq_chain *c)
 	/* Heads are descriptors: there cannot be more of them out than the table has. */
 	if (vq->inflight >= vq->size)
 		return broken(dev, "more chains are available than there are descriptors");
+
+	/* Behind an IOMMU gigabytes of buffers take their time, and others want their turn. */
+	if (dev->walked >= WALK_BYTES) {
+		virtq__again(dev, q);
+		return 0;
+	}
 
 	smp_rmb(); /* the entry and its descriptors were written before idx */
 	if (read16(dev, &vq->avail, AVAIL_RING(vq->next_avail & (vq->size - 1)), &head))

@@ -76,6 +76,7 @@ struct virtio_dev {
 	u64 driver_features; /* as accepted */
 	u8 status;	     /* device status field (virtio 2.1) */
 	u32 epoch;	     /* counts resets */
+	u64 walked;	     /* bytes of the chains taken since the last notification */
 	struct virtq *vq;    /* ops->nqueues of them */
 	void *transport;     /* virtio/pci.c's own */
 };
@@ -88,8 +89,8 @@ int virtio_pci__add(struct vm *vm, struct virtio_dev *dev, const char *name);
 void virtio_pci__del(struct virtio_dev *dev);
 
 /*
- * Take the next available chain.  1: @c filled; 0: none; -EINVAL: the ring is broken, NEEDS_RESET is
- * set.
+ * Take the next available chain.  1: @c filled; 0: none, or enough for now (virtq__again() was
+ * called); -EINVAL: the ring is broken, NEEDS_RESET is set.
  */
 int virtq__pop(struct virtio_dev *dev, unsigned int q, struct virtq_chain *c);
 /* Put @head on the used ring, @written bytes of its in part filled. */

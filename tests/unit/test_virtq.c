@@ -9,7 +9,7 @@
 static struct virtq vq;
 static struct virtio_dev dev = { .vq = &vq };
 static struct virtq_chain chain;
-static unsigned int signals;
+static unsigned int signals, agains;
 static const char *failed;
 
 void virtio__fail(struct virtio_dev *d, const char *why)
@@ -21,6 +21,11 @@ void virtio__fail(struct virtio_dev *d, const char *why)
 void virtio_pci__signal(struct virtio_dev *d, u16 vector)
 {
 	signals++;
+}
+
+void virtq__again(struct virtio_dev *d, unsigned int q)
+{
+	agains++;
 }
 
 static void fresh(u16 size, u64 features)
@@ -37,7 +42,8 @@ static void fresh(u16 size, u64 features)
 	dev.pci.dma.ops = fake_behind_iommu ? &fake_iommu_ops : NULL;
 	fake_master = true;
 	failed = NULL;
-	signals = dma_faults = 0;
+	signals = agains = dma_faults = 0;
+	dev.walked = 0;
 	virtq__enable(&dev, &vq);
 }
 
@@ -424,6 +430,38 @@ static void test_enable(void)
 	eq(drv_used_idx(), 0, "nor written");
 }
 
+/* Looking up gigabytes of buffers takes long: a queue of them is taken in several turns. */
+static void test_turns(void)
+{
+	unsigned int turns = 0, taken = 0;
+
+	fresh(8, BIT(VIRTIO_RING_F_INDIRECT_DESC));
+	for (unsigned int i = 0; i < 256; i++)
+		drv_desc_at(DRV_TABLE, i, DRV_DATA, 512 * KiB, i < 255 ? NEXT : 0, i + 1);
+	for (u16 i = 0; i < 8; i++) {
+		drv_desc(i, DRV_TABLE, 256 * 16, INDIRECT, 0);
+		drv_add(i);
+	}
+	while (taken < 8 && turns < 20) {
+		agains = 0;
+		dev.walked = 0; /* as virtio_pci__notify() does */
+		turns++;
+		while (pop() == 1)
+			taken++;
+		if (taken < 8)
+			ok(agains == 1 && taken == turns, "a turn ends with 128 MiB");
+	}
+	ok(taken == 8 && turns == 8 && !failed, "all are taken");
+	fresh(8, 0);
+	for (u16 i = 0; i < 8; i++) {
+		drv_desc(i, DRV_DATA, 512 * KiB, WRITE, 0);
+		drv_add(i);
+	}
+	for (taken = 0; pop() == 1; taken++)
+		;
+	ok(taken == 8 && !agains, "usual requests are taken in one");
+}
+
 /* Random rings: whatever happens, it ends, and the pieces are RAM. */
 static void test_random(void)
 {
@@ -474,6 +512,7 @@ int main(void)
 	test_errors();
 	test_enable();
 	test_iommu();
+	test_turns();
 	test_random();
 	return tap_done();
 }
