@@ -62,22 +62,20 @@ static int check_header(const struct boot_file *f, const struct setup_header *hd
 	return 0;
 }
 
-/* Where the kernel goes so that [*@load, + @need) is RAM. */
+/*
+ * Where the kernel goes so that [*@load, + @need) is RAM.  A relocatable kernel that is loaded below its
+ * preferred address moves up to it all the same, and on to its alignment (boot.rst, init_size).
+ */
 static int place(struct vm *vm, const struct boot_file *f, const struct setup_header *hdr, u64 need,
 		 u64 *load)
 {
 	u64 end = boot__low_end(vm), align = hdr->kernel_alignment, at = hdr->pref_address;
 
+	if (hdr->relocatable_kernel && align && !(align & (align - 1)))
+		at = ALIGN_UP(MAX(at, KERNEL_BASE), align);
 	if (at >= KERNEL_BASE && at <= end && need <= end - at) {
 		*load = at;
 		return 0;
-	}
-	if (hdr->relocatable_kernel && align && !(align & (align - 1))) {
-		at = ALIGN_UP(KERNEL_BASE, align);
-		if (at <= end && need <= end - at) {
-			*load = at;
-			return 0;
-		}
 	}
 	pr_err("kernel %s: needs %llu MiB of RAM at %#llx, which is not there; use more --mem",
 	       f->path, need / MiB + 1, at);
@@ -135,6 +133,7 @@ int boot_bzimage__load(struct vm *vm, const struct boot_file *f)
 
 	hdr->type_of_loader = LOADER_OTHER;
 	hdr->vid_mode = VID_NORMAL;
+	hdr->code32_start = load;
 	hdr->cmd_line_ptr = LOW_CMDLINE;
 	hdr->ramdisk_image = initrd;
 	hdr->ramdisk_size = initrd_size;

@@ -139,9 +139,16 @@ static void test_bzimage(void)
 	mem__free(vm.mem);
 
 	bz_init();
-	eq(boot(&vm, bz, BZ_LEN, 12 * MiB), 0, "too little RAM at the preferred address");
-	eq(vm.entry, 0x200200, "then at the lowest aligned one");
+	eq(boot(&vm, bz, BZ_LEN, 24 * MiB), 0, "just enough RAM at the preferred address");
+	eq(vm.entry, 0x1000200, "is enough");
 	mem__free(vm.mem);
+	BZ_HDR(bz)->pref_address = 0;
+	eq(boot(&vm, bz, BZ_LEN, 12 * MiB), 0, "no preferred address");
+	eq(vm.entry, 0x200200, "is the lowest aligned one");
+	bp = mem__ptr(vm.mem, LOW_ZERO_PAGE, 4096);
+	eq(bp->hdr.code32_start, 0x200000, "of which the header tells");
+	mem__free(vm.mem);
+	bz_init();
 
 	eq(boot(&vm, bz, BZ_LEN, 4 * GiB), 0, "RAM on both sides of the hole");
 	bp = mem__ptr(vm.mem, LOW_ZERO_PAGE, 4096);
@@ -164,6 +171,7 @@ static void test_bzimage_refused(void)
 	refused(bz, BZ_OFF, 64 * MiB, "truncated", "ends behind the setup sectors");
 	refused(bz, BZ_LEN - 17, 64 * MiB, "truncated", "ends in the kernel");
 	refused(bz, BZ_LEN, 9 * MiB, "more --mem", "RAM too small for it anywhere");
+	refused(bz, BZ_LEN, 24 * MiB - 4096, "more --mem", "RAM too small where it moves to");
 	h->version = 0x020b;
 	refused(bz, BZ_LEN, 64 * MiB, "too old", "protocol 2.11");
 	bz_init();
