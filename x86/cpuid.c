@@ -117,7 +117,15 @@ static void set_cache_sharing(struct kvm_cpuid_entry2 *e, u32 bits)
 	}
 }
 
-static void set_leaf(struct kvm_cpuid_entry2 *e, u32 id, unsigned int cpus, u32 bits)
+/* "AuthenticAMD" and its licensee "HygonGenuine", by their first letters. */
+static bool is_amd(struct kvm_cpuid2 *c)
+{
+	const struct kvm_cpuid_entry2 *e = find_leaf(c, 0, 0);
+
+	return e && (e->ebx == 0x68747541 || e->ebx == 0x6f677948);
+}
+
+static void set_leaf(struct kvm_cpuid_entry2 *e, bool amd, u32 id, unsigned int cpus, u32 bits)
 {
 	switch (e->function) {
 	case 1:
@@ -132,8 +140,9 @@ static void set_leaf(struct kvm_cpuid_entry2 *e, u32 id, unsigned int cpus, u32 
 			set_cache_sharing(e, bits);
 		break;
 	case 0x80000001:
-		/* AMD's way to say that HTT means cores. */
+		/* AMD's way to say that HTT means cores; reserved elsewhere. */
 		e->ecx &= ~(u32)LEAF80000001_ECX_CMP;
+		e->ecx |= amd && cpus > 1 ? LEAF80000001_ECX_CMP : 0;
 		break;
 	case 0x80000008:
 		e->ecx &= ~(u32)(GENMASK(15, 12) | GENMASK(7, 0));
@@ -151,13 +160,14 @@ void cpuid__set_topology(struct kvm_cpuid2 *c, unsigned int index, unsigned int 
 {
 	u32 bits = core_bits(cpus);
 	const struct kvm_cpuid_entry2 *max;
+	bool amd = is_amd(c);
 
 	/* Newer forms of leaf 0Bh; without them software falls back to it. */
 	drop_leaf(c, 0x1f);
 	drop_leaf(c, 0x80000026);
 	drop_leaf(c, 0xb);
 	for (u32 i = 0; i < c->nent; i++)
-		set_leaf(&c->entries[i], index, cpus, bits);
+		set_leaf(&c->entries[i], amd, index, cpus, bits);
 
 	max = find_leaf(c, 0, 0);
 	if (!max || max->eax < 0xb)

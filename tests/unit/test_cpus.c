@@ -98,6 +98,21 @@ static void test_cpuid(unsigned int cpus, unsigned int id, u32 bits)
 	free(cpuid);
 }
 
+/* AMD's CmpLegacy: what HTT counts are cores, not threads (CPUID specification 25481, 3). */
+static void test_cmp_legacy(const char *vendor, unsigned int cpus, u32 want)
+{
+	cpuid = calloc(1, sizeof(*cpuid) + 32 * sizeof(cpuid->entries[0]));
+	leaf(0, 0, 0xd);
+	memcpy(&cpuid->entries[0].ebx, vendor, 4);
+	leaf(1, 0, 0);
+	leaf(0x80000001, 0, 0);
+	cpuid->entries[2].ecx = cpus > 1 ? 1 : 3;
+	cpuid__set_topology(cpuid, 0, cpus);
+	eq(find_leaf(cpuid, 1, 0)->edx >> 28, cpus > 1, "%.4s, %u vCPUs: HTT", vendor, cpus);
+	eq(find_leaf(cpuid, 0x80000001, 0)->ecx, want, "and CmpLegacy");
+	free(cpuid);
+}
+
 /* --- Destinations --- */
 
 static void test_destinations(void)
@@ -154,6 +169,11 @@ int main(void)
 	test_cpuid(255, 254, 8);
 	test_cpuid(CPUS, 287, 9);
 	test_cpuid(4096, 4095, 12);
+	test_cmp_legacy("Auth", 1, 1);
+	test_cmp_legacy("Auth", 4, 3);
+	test_cmp_legacy("Hygo", 2, 3);
+	test_cmp_legacy("Genu", 1, 1);
+	test_cmp_legacy("Genu", 4, 1);
 	test_destinations();
 	test_event();
 	return tap_done();
