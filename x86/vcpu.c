@@ -93,18 +93,6 @@ static void give_up(struct vcpu *cpu, int status)
 	vm__stop(cpu->vm, status);
 }
 
-static void do_internal_error(struct vcpu *cpu)
-{
-	const struct kvm_run *run = cpu->run;
-
-	if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-		pr_err("vCPU %u: KVM cannot emulate an instruction of the guest", cpu->index);
-	else
-		pr_err("vCPU %u: KVM internal error, suberror %u, data %llx", cpu->index,
-		       run->internal.suberror, run->internal.ndata ? run->internal.data[0] : 0ULL);
-	give_up(cpu, VM_KVM);
-}
-
 static void handle_exit(struct vcpu *cpu)
 {
 	struct kvm_run *run = cpu->run;
@@ -134,17 +122,8 @@ static void handle_exit(struct vcpu *cpu)
 		vm__stop(cpu->vm,
 			 run->system_event.type == KVM_SYSTEM_EVENT_CRASH ? VM_PANIC : VM_OFF);
 		break;
-	case KVM_EXIT_FAIL_ENTRY:
-		pr_err("vCPU %u: the CPU refuses to enter the guest, reason %#llx", cpu->index,
-		       run->fail_entry.hardware_entry_failure_reason);
-		give_up(cpu, VM_KVM);
-		break;
-	case KVM_EXIT_INTERNAL_ERROR:
-		do_internal_error(cpu);
-		break;
 	default:
-		pr_err("vCPU %u: KVM exit %u, which lkvm does not know", cpu->index,
-		       run->exit_reason);
+		vcpu__print_exit(run, cpu->index);
 		give_up(cpu, VM_KVM);
 	}
 	count(&cpu->stat.other);
@@ -189,7 +168,7 @@ static void *vcpu_thread(void *arg)
 			/* EAGAIN: an AP got its first INIT.  EFAULT and others: fatal. */
 			if (errno == EAGAIN)
 				continue;
-			pr_err("vCPU %u: KVM_RUN failed: %s", cpu->index, strerror(errno));
+			vcpu__print_error(cpu->run, cpu->index, errno);
 			give_up(cpu, VM_KVM);
 			break;
 		}
@@ -205,7 +184,8 @@ static void kicked(int sig)
 /* The threads take SIG_KICK and nothing else: all other signals belong to the main thread. */
 static int start_threads(void)
 {
-	struct sigaction sa = { .sa_handler = kicked };
+	/* What a device does within an access is not disturbed; KVM_RUN returns all the same. */
+	struct sigaction sa = { .sa_handler = kicked, .sa_flags = SA_RESTART };
 	sigset_t all, old;
 	pthread_attr_t attr;
 	int err = pthread_attr_init(&attr);

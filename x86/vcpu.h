@@ -9,6 +9,7 @@
 #include "lkvm/util.h"
 
 struct kvm_cpuid2;
+struct kvm_run;
 struct vm;
 
 /* Let the threads go; after all set-up.  0 or a negative errno with a printed line. */
@@ -43,6 +44,9 @@ int vcpu__init_state(struct vm *vm, int vcpu_fd, unsigned int index);
  * errors. */
 void vcpu__dump_regs(FILE *out, int vcpu_fd, unsigned int index);
 void vcpu__print_regs(int vcpu_fd, unsigned int index);
+/* The same file: one line of why a vCPU cannot go on, after an exit or after KVM_RUN failed with @err. */
+void vcpu__print_exit(const struct kvm_run *run, unsigned int index);
+void vcpu__print_error(const struct kvm_run *run, unsigned int index, int err);
 
 /* cpuid.c: what KVM can do, to be freed; NULL with a printed line on failure. */
 struct kvm_cpuid2 *cpuid__supported(int kvm_fd);

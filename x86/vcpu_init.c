@@ -131,6 +131,13 @@ static int set_boot_sregs(struct vm *vm, int fd)
 		.s = 1,
 		.g = 1,
 	};
+	/* KVM's own is a 16-bit one on AMD; PVH says what it has to be (Xen's docs/misc/pvh.pandoc). */
+	struct kvm_segment task = {
+		.base = 0,
+		.limit = 0x67,
+		.type = 0xb, /* 32- or 64-bit, busy */
+		.present = 1,
+	};
 	struct kvm_sregs s;
 
 	if (ioctl(fd, KVM_GET_SREGS, &s) < 0)
@@ -152,6 +159,7 @@ static int set_boot_sregs(struct vm *vm, int fd)
 	}
 	s.cs = code;
 	s.ds = s.es = s.fs = s.gs = s.ss = data;
+	s.tr = task;
 	return ioctl(fd, KVM_SET_SREGS, &s) < 0 ? -errno : 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
-/* What a vCPU's registers look like, for whoever asks and for the last words of a guest. */
+/* What a vCPU's registers look like, for whoever asks, and the last words of one that cannot go on. */
 
+#include <errno.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 #include <sys/ioctl.h>
 
 #include "x86/vcpu.h"
+
+/* KVM_EXIT_MEMORY_FAULT of Linux 6.8 (KVM api.rst 5), which older headers lack. */
+#define EXIT_MEMORY_FAULT 39
 
 void vcpu__dump_regs(FILE *out, int fd, unsigned int index)
 {
@@ -47,4 +51,66 @@ void vcpu__print_regs(int fd, unsigned int index)
 		     line = strtok_r(NULL, "\n", &rest))
 			pr_err("%s", line);
 	free(text);
+}
+
+/* " 0f 0b": the instruction that KVM could not emulate, as far as it tells. */
+static void insn_text(const struct kvm_run *run, char *text, size_t len)
+{
+	u32 n = MIN(run->emulation_failure.insn_size, sizeof(run->emulation_failure.insn_bytes));
+	size_t at = 0;
+
+	text[0] = 0;
+	/* ndata counts quadwords: the flags, then two of size and bytes. */
+	if (run->internal.ndata < 3 ||
+	    !(run->emulation_failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES))
+		return;
+	for (u32 i = 0; i < n && at + 4 <= len; i++)
+		at += (size_t)snprintf(text + at, len - at, " %02x",
+				       run->emulation_failure.insn_bytes[i]);
+}
+
+static void print_internal_error(const struct kvm_run *run, unsigned int index)
+{
+	char insn[64];
+
+	if (run->internal.suberror != KVM_INTERNAL_ERROR_EMULATION) {
+		pr_err("vCPU %u: KVM internal error, suberror %u, data %llx", index,
+		       run->internal.suberror, run->internal.ndata ? run->internal.data[0] : 0ULL);
+		return;
+	}
+	insn_text(run, insn, sizeof(insn));
+	pr_err("vCPU %u: KVM cannot emulate an instruction of the guest%s%s", index,
+	       insn[0] ? ":" : "", insn);
+}
+
+void vcpu__print_exit(const struct kvm_run *run, unsigned int index)
+{
+	switch (run->exit_reason) {
+	case KVM_EXIT_UNKNOWN:
+		pr_err("vCPU %u: the CPU left the guest for reason %#llx, which KVM does not know",
+		       index, run->hw.hardware_exit_reason);
+		break;
+	case KVM_EXIT_FAIL_ENTRY:
+		pr_err("vCPU %u: the CPU refuses to enter the guest, reason %#llx", index,
+		       run->fail_entry.hardware_entry_failure_reason);
+		break;
+	case KVM_EXIT_INTERNAL_ERROR:
+		print_internal_error(run, index);
+		break;
+	default:
+		pr_err("vCPU %u: KVM exit %u, which lkvm does not know", index, run->exit_reason);
+	}
+}
+
+void vcpu__print_error(const struct kvm_run *run, unsigned int index, int err)
+{
+	u64 fault[3]; /* flags, address, size */
+
+	_Static_assert(sizeof(fault) <= sizeof(run->padding), "the fault is in the union");
+	memcpy(fault, run->padding, sizeof(fault));
+	if ((err == EFAULT || err == EHWPOISON) && run->exit_reason == EXIT_MEMORY_FAULT)
+		pr_err("vCPU %u: the host cannot give the guest its memory at %#llx: %s", index,
+		       fault[1], strerror(err));
+	else
+		pr_err("vCPU %u: KVM_RUN failed: %s", index, strerror(err));
 }
