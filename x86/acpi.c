@@ -204,7 +204,7 @@ int acpi__build(struct vm *vm, struct acpi_buf *b)
 		pr_err("acpi: out of memory");
 		return -ENOMEM;
 	}
-	if (x || b->len > ACPI_SIZE) {
+	if (x || b->len > RESET_VECTOR - ACPI_BASE) {
 		pr_err("acpi: the tables do not fit into %llu KiB; use fewer CPUs or devices",
 		       ACPI_SIZE / KiB);
 		return -ENOSPC;

@@ -38,7 +38,6 @@
 #define PTE_W  BIT(1)
 #define PTE_PS BIT(7)
 
-#define RESET_VECTOR  0xffff0ULL /* FFFF:0000 */
 #define PORT_PM_RESET (PORT_PM + 2)
 
 #define MSR_APIC_BASE	  0x1b

@@ -37,6 +37,7 @@
 #define LOW_EBDA      0x0009fc00ULL
 #define ACPI_BASE     0x000e0000ULL /* RSDP first, the tables behind it */
 #define ACPI_SIZE     0x00020000ULL
+#define RESET_VECTOR  0x000ffff0ULL /* FFFF:0000, the end of what ACPI has */
 #define KERNEL_BASE   0x00100000ULL
 
 /* Legacy ports. */

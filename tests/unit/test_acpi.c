@@ -219,6 +219,30 @@ static void test_many_cpus(void)
 	mem__free(vm.mem);
 }
 
+/* As large as can be: the reset vector is at the end of the tables' place (x86/vcpu_init.c). */
+static void test_full(void)
+{
+	struct vm vm = { .cpus = 1 };
+	static u8 table[ACPI_SIZE];
+	struct acpi_buf b = { 0 };
+	u32 room;
+
+	memcpy(table, "OEM1", 4);
+	acpi__add_table(&vm, table, HEADER_LEN);
+	eq(acpi__build(&vm, &b), 0, "a small table");
+	room = RESET_VECTOR - ACPI_BASE - b.len + ALIGN_UP(HEADER_LEN, TABLE_ALIGN);
+	acpi_buf__free(&b);
+	acpi_teardown(&vm);
+	acpi__add_table(&vm, table, ALIGN_DOWN(room, TABLE_ALIGN));
+	eq(acpi__build(&vm, &b), 0, "and one that takes all there is");
+	acpi_buf__free(&b);
+	acpi_teardown(&vm);
+	acpi__add_table(&vm, table, ALIGN_DOWN(room, TABLE_ALIGN) + TABLE_ALIGN);
+	eq(acpi__build(&vm, &b), (u64)-ENOSPC, "but not the reset vector's place");
+	acpi_buf__free(&b);
+	acpi_teardown(&vm);
+}
+
 static void test_aml(void)
 {
 	struct acpi_buf b = { 0 };
@@ -266,5 +290,6 @@ int main(void)
 	test_aml();
 	test_tables();
 	test_many_cpus();
+	test_full();
 	return tap_done();
 }
