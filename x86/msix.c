@@ -27,7 +27,7 @@ struct pci_msix {
 	unsigned int nvec;
 	u32 cap;
 	int table_bar, pba_bar;
-	u32 table, pba; /* offsets */
+	u64 table, pba; /* offsets; 32 bits, but their ends need not be */
 	u32 table_len, pba_len;
 	bool enabled, masked, master; /* as last seen in the configuration space */
 	void (*on_change)(struct pci_func *f);

@@ -69,7 +69,7 @@ static inline void pci_put32(u8 *cfg, u32 off, u32 v)
 }
 
 /* Does the access [@off, @off + @len) touch a byte of [@reg, @reg + @size)? */
-static inline bool pci_touches(u32 off, u32 len, u32 reg, u32 size)
+static inline bool pci_touches(u64 off, u64 len, u64 reg, u64 size)
 {
 	return off < reg + size && reg < off + len;
 }

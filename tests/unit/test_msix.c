@@ -119,6 +119,40 @@ static void test_invalid(void)
 	pci__del(&g);
 }
 
+/* An assigned device may have a BAR beyond 4 GiB, and its table at the end of the first 4. */
+static void test_far_table(void)
+{
+	static struct pci_func g;
+	u64 at;
+
+	vm = (struct vm){ .phys_bits = 40, .ram_size = 16 * MiB };
+	vm.mmio = bus__new(-1, false);
+	vm.mem = mem__new(-1, 16 * MiB);
+	vm.pci = pci__new(&vm);
+	g = (struct pci_func){ .name = "far", .ops = &ops };
+	pci__init_func(&g, 1, 2, 3, 4);
+	pci__add_bar(&g, 0, 8 * GiB, true, false);
+	pci_put16(g.cfg, 0x52, 255);
+	pci_put32(g.cfg, 0x54, 0xfffff000);
+	pci_put32(g.cfg, 0x58, 0xfffff800);
+	eq(pci__adopt_msix(&g, 0x50), (u64)-EINVAL, "a PBA inside a table that ends at 4 GiB");
+	pci_put32(g.cfg, 0x58, 0xffffe000);
+	eq(pci__adopt_msix(&g, 0x50), 0, "and one before it");
+	pci__add(vm.pci, &g, -1);
+	wr(&vm, ECAM_BASE + (g.bdf << 12) + 4, 2, 2);
+	at = (rd(&vm, ECAM_BASE + (g.bdf << 12) + 0x10, 8) & ~0xfULL) + 0xfffff000;
+	dev_accesses = 0;
+	eq(rd(&vm, at + 12, 4), 1, "the table is there");
+	wr(&vm, at + 0xffc, 4, 0);
+	eq(rd(&vm, at + 0xffc, 4), 0, "to its end");
+	eq(dev_accesses, 0, "and the device sees nothing of it");
+	eq(rd(&vm, at + 0x1000, 4), 0x5a5a5a5a, "but of what is behind");
+	pci__del(&g);
+	pci__free(vm.pci);
+	mem__free(vm.mem);
+	bus__free(vm.mmio);
+}
+
 static void test_table(void)
 {
 	u64 old;
@@ -249,6 +283,7 @@ static void test_no_routes(void)
 int main(void)
 {
 	test_invalid();
+	test_far_table();
 	test_table();
 	test_live();
 	test_no_routes();
