@@ -22,6 +22,8 @@
 #define KVM_FEATURES		0x40000001
 #define KVM_FEATURE_EXT_DEST_ID BIT(15)
 
+#define LEAF7_EBX_SGX	       BIT(2)
+#define LEAF7_ECX_SGX_LC       BIT(30)
 #define LEAF1_ECX_X2APIC       BIT(21)
 #define LEAF1_ECX_TSC_DEADLINE BIT(24)
 #define LEAF1_ECX_HYPERVISOR   BIT(31)
@@ -55,6 +57,27 @@ static void add_leaf(struct kvm_cpuid2 *c, struct kvm_cpuid_entry2 e)
 	c->entries[c->nent++] = e;
 }
 
+/*
+ * What KVM can do only for a VM that was made for it.  Linux reads the SEV_STATUS MSR before it can take
+ * a fault where leaf 8000001Fh says that there is one, and there is none; without sections of enclave
+ * memory (leaf 12h) SGX is nothing but an error in the log.
+ */
+static void drop_unserved(struct kvm_cpuid2 *c)
+{
+	struct kvm_cpuid_entry2 *e = find_leaf(c, 7, 0);
+
+	if (e) {
+		e->ebx &= ~(u32)LEAF7_EBX_SGX;
+		e->ecx &= ~(u32)LEAF7_ECX_SGX_LC;
+	}
+	drop_leaf(c, 0x12);
+	drop_leaf(c, 0x8000001f);
+	/* 32-bit destinations come with interrupt remapping, not with this interface. */
+	e = find_leaf(c, KVM_FEATURES, 0);
+	if (e)
+		e->eax &= ~KVM_FEATURE_EXT_DEST_ID;
+}
+
 struct kvm_cpuid2 *cpuid__supported(int kvm_fd)
 {
 	for (u32 n = ENTRIES_FIRST; n <= ENTRIES_MAX; n *= 2) {
@@ -83,10 +106,7 @@ struct kvm_cpuid2 *cpuid__supported(int kvm_fd)
 			if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
 				e->ecx |= LEAF1_ECX_TSC_DEADLINE;
 		}
-		/* 32-bit destinations come with interrupt remapping, not with this interface. */
-		e = find_leaf(c, KVM_FEATURES, 0);
-		if (e)
-			e->eax &= ~KVM_FEATURE_EXT_DEST_ID;
+		drop_unserved(c);
 		return c;
 	}
 	pr_err("KVM supports more CPUID leaves than lkvm can take");

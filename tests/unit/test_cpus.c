@@ -28,6 +28,30 @@ static struct kvm_irq_routing_entry routes[CPUS];
 static u32 nroutes;
 static struct kvm_msi signalled;
 
+/* What KVM_GET_SUPPORTED_CPUID gives. */
+static const struct kvm_cpuid_entry2 supported[] = {
+	{ .function = 0, .eax = 0x1f },
+	{ .function = 1, .ecx = 1, .edx = 2 },
+	{ .function = 7, .ebx = 0x5, .ecx = 0x40000004, .edx = 0x8 },
+	{ .function = 7, .index = 1, .ebx = 0x4 },
+	{ .function = 0x12, .eax = 1 },
+	{ .function = 0x12, .index = 1, .eax = 0x36 },
+	{ .function = 0x40000001, .eax = 0x0100800b },
+	{ .function = 0x80000008, .eax = 0x3030 },
+	{ .function = 0x8000001f, .eax = 0x2, .ebx = 51 },
+};
+
+static int get_supported(struct kvm_cpuid2 *c)
+{
+	if (c->nent < ARRAY_SIZE(supported)) {
+		errno = E2BIG;
+		return -1;
+	}
+	c->nent = ARRAY_SIZE(supported);
+	memcpy(c->entries, supported, sizeof(supported));
+	return 0;
+}
+
 static int fake_ioctl(int fd, unsigned long req, ...)
 {
 	const struct kvm_irq_routing *table;
@@ -43,6 +67,10 @@ static int fake_ioctl(int fd, unsigned long req, ...)
 		nroutes = table->nr;
 		memcpy(routes, table->entries, nroutes * sizeof(routes[0]));
 		return 0;
+	case KVM_GET_SUPPORTED_CPUID:
+		return get_supported(arg);
+	case KVM_CHECK_EXTENSION:
+		return 1;
 	case KVM_SIGNAL_MSI:
 		signalled = *(struct kvm_msi *)arg;
 		return 0;
@@ -59,6 +87,25 @@ static void leaf(u32 function, u32 index, u32 eax)
 {
 	cpuid->entries[cpuid->nent++] =
 	    (struct kvm_cpuid_entry2){ .function = function, .index = index, .eax = eax };
+}
+
+/* Handed through, but for what needs a VM that lkvm does not make. */
+static void test_supported(void)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	cpuid = cpuid__supported(-1);
+	e = find_leaf(cpuid, 1, 0);
+	ok(e->ecx == (1 | BIT(31) | BIT(21) | BIT(24)) && e->edx == 2,
+	   "a hypervisor, x2APIC and the deadline timer");
+	e = find_leaf(cpuid, 7, 0);
+	ok(e->ebx == 1 && e->ecx == 4 && e->edx == 8, "no SGX, and no launch control");
+	eq(find_leaf(cpuid, 7, 1)->ebx, 4, "the same bit of another index stays");
+	ok(!find_leaf(cpuid, 0x12, 0) && !find_leaf(cpuid, 0x12, 1), "no SGX leaf");
+	ok(!find_leaf(cpuid, 0x8000001f, 0), "no SEV, whose MSR a plain VM does not have");
+	eq(find_leaf(cpuid, 0x40000001, 0)->eax, 0x0100000b, "no 32-bit destinations of MSIs");
+	eq(cpuid__phys_bits(cpuid), 48, "address bits");
+	free(cpuid);
 }
 
 static void test_cpuid(unsigned int cpus, unsigned int id, u32 bits)
@@ -164,6 +211,7 @@ static void test_event(void)
 
 int main(void)
 {
+	test_supported();
 	test_cpuid(1, 0, 0);
 	test_cpuid(4, 3, 2);
 	test_cpuid(255, 254, 8);
