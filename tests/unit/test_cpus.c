@@ -11,7 +11,9 @@
 #include "vtd_fake.h"
 
 static int fake_ioctl(int fd, unsigned long req, ...);
-#define ioctl fake_ioctl
+static long fake_syscall(long nr, ...);
+#define ioctl	fake_ioctl
+#define syscall fake_syscall
 #include "iommu/cap.c"
 #include "iommu/fault.c"
 #include "iommu/queue.c"
@@ -20,6 +22,7 @@ static int fake_ioctl(int fd, unsigned long req, ...);
 #include "x86/cpuid.c"
 #include "x86/irq_kvm.c"
 #undef ioctl
+#undef syscall
 
 #define CPUS  300
 #define TABLE 0x20000ULL
@@ -27,6 +30,19 @@ static int fake_ioctl(int fd, unsigned long req, ...);
 static struct kvm_irq_routing_entry routes[CPUS];
 static u32 nroutes;
 static struct kvm_msi signalled;
+
+static bool amx;
+
+static long fake_syscall(long nr, ...)
+{
+	va_list ap;
+
+	va_start(ap, nr);
+	amx = nr == SYS_arch_prctl && va_arg(ap, int) == ARCH_REQ_XCOMP_GUEST_PERM &&
+	      va_arg(ap, int) == 18;
+	va_end(ap);
+	return -1;
+}
 
 /* What KVM_GET_SUPPORTED_CPUID gives. */
 static const struct kvm_cpuid_entry2 supported[] = {
@@ -43,6 +59,7 @@ static const struct kvm_cpuid_entry2 supported[] = {
 
 static int get_supported(struct kvm_cpuid2 *c)
 {
+	ok(amx, "what AMX needs was asked for before");
 	if (c->nent < ARRAY_SIZE(supported)) {
 		errno = E2BIG;
 		return -1;
