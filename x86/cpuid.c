@@ -19,7 +19,7 @@
 
 #define ENTRIES_FIRST 128
 #define ENTRIES_MAX   4096
-/* Room for what cpuid__set_topology() adds. */
+/* Room for what cpuid__set_topology() and cpuid__set_clock() add. */
 #define ENTRIES_SPARE 4
 
 /* What AMX's tiles are in XCR0 (SDM 1, 13.1). */
@@ -35,6 +35,9 @@
 #define LEAF1_ECX_HYPERVISOR   BIT(31)
 #define LEAF1_EDX_HTT	       BIT(28)
 #define LEAF80000001_ECX_CMP   BIT(1)
+
+/* What clocks the APIC timer (SDM 3A 12.5.4): KVM's counts nanoseconds. */
+#define CRYSTAL_HZ 1000000000u
 
 /* Level types of leaf 0Bh, ECX bits 15:8. */
 #define LEVEL_SMT  (1 << 8)
@@ -149,12 +152,16 @@ static void set_cache_sharing(struct kvm_cpuid_entry2 *e, u32 bits)
 	}
 }
 
-/* "AuthenticAMD" and its licensee "HygonGenuine", by their first letters. */
-static bool is_amd(struct kvm_cpuid2 *c)
+/* The vendor by its first letters. */
+#define AMD   0x68747541 /* "Auth" */
+#define HYGON 0x6f677948
+#define INTEL 0x756e6547 /* "Genu" */
+
+static u32 vendor(struct kvm_cpuid2 *c)
 {
 	const struct kvm_cpuid_entry2 *e = find_leaf(c, 0, 0);
 
-	return e && (e->ebx == 0x68747541 || e->ebx == 0x6f677948);
+	return e ? e->ebx : 0;
 }
 
 static void set_leaf(struct kvm_cpuid_entry2 *e, bool amd, u32 id, unsigned int cpus, u32 bits)
@@ -192,7 +199,7 @@ void cpuid__set_topology(struct kvm_cpuid2 *c, unsigned int index, unsigned int 
 {
 	u32 bits = core_bits(cpus);
 	const struct kvm_cpuid_entry2 *max;
-	bool amd = is_amd(c);
+	bool amd = vendor(c) == AMD || vendor(c) == HYGON;
 
 	/* Newer forms of leaf 0Bh; without them software falls back to it. */
 	drop_leaf(c, 0x1f);
@@ -223,6 +230,22 @@ void cpuid__set_topology(struct kvm_cpuid2 *c, unsigned int index, unsigned int 
 					       .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 					       .ecx = 2,
 					       .edx = index });
+}
+
+void cpuid__set_clock(struct kvm_cpuid2 *c, u32 tsc_khz)
+{
+	const struct kvm_cpuid_entry2 *max = find_leaf(c, 0, 0);
+	struct kvm_cpuid_entry2 clock = {
+		.function = 0x15,
+		.eax = CRYSTAL_HZ / 1000,
+		.ebx = tsc_khz,
+		.ecx = CRYSTAL_HZ,
+	};
+
+	if (vendor(c) != INTEL || max->eax < 0x15 || !tsc_khz)
+		return;
+	drop_leaf(c, 0x15);
+	add_leaf(c, clock);
 }
 
 unsigned int cpuid__phys_bits(const struct kvm_cpuid2 *c)

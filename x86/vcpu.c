@@ -294,7 +294,7 @@ void vcpu__regs(FILE *out)
 
 static int create_vcpu(struct vm *vm, struct vcpu *cpu, struct kvm_cpuid2 *cpuid)
 {
-	int ret;
+	int ret, khz;
 
 	cpu->fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, (unsigned long)cpu->index);
 	if (cpu->fd < 0)
@@ -305,6 +305,8 @@ static int create_vcpu(struct vm *vm, struct vcpu *cpu, struct kvm_cpuid2 *cpuid
 		goto err;
 	}
 	cpuid__set_topology(cpuid, cpu->index, vm->cpus);
+	khz = ioctl(cpu->fd, KVM_GET_TSC_KHZ, 0);
+	cpuid__set_clock(cpuid, khz > 0 ? (u32)khz : 0);
 	if (ioctl(cpu->fd, KVM_SET_CPUID2, cpuid) < 0)
 		goto err;
 	return vcpu__init_state(vm, cpu->fd, cpu->index);

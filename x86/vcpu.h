@@ -52,6 +52,11 @@ void vcpu__print_error(const struct kvm_run *run, unsigned int index, int err);
 struct kvm_cpuid2 *cpuid__supported(int kvm_fd);
 /* Set what differs between vCPUs (the topology: one package, one thread per core). */
 void cpuid__set_topology(struct kvm_cpuid2 *cpuid, unsigned int index, unsigned int cpus);
+/*
+ * Tell the rate of the TSC in leaf 15h, where there is one: a kernel that does not know KVM's clock finds
+ * no other clock here to measure the TSC by.
+ */
+void cpuid__set_clock(struct kvm_cpuid2 *cpuid, u32 tsc_khz);
 /* Guest-physical address bits. */
 unsigned int cpuid__phys_bits(const struct kvm_cpuid2 *cpuid);
 

@@ -177,6 +177,33 @@ static void test_cmp_legacy(const char *vendor, unsigned int cpus, u32 want)
 	free(cpuid);
 }
 
+/* TSC Hz = ECX * EBX / EAX (SDM 2A, CPUID, leaf 15h). */
+static void test_clock(void)
+{
+	const struct kvm_cpuid_entry2 *e;
+
+	cpuid = calloc(1, sizeof(*cpuid) + 32 * sizeof(cpuid->entries[0]));
+	leaf(0, 0, 0x14);
+	memcpy(&cpuid->entries[0].ebx, "Genu", 4);
+	cpuid__set_clock(cpuid, 2893437);
+	eq(cpuid->nent, 1, "no leaf 15h where leaves end before");
+	cpuid->entries[0].eax = 0x16;
+	cpuid__set_clock(cpuid, 0);
+	eq(cpuid->nent, 1, "nor if the rate is not known");
+	leaf(0x15, 0, 0);
+	cpuid__set_clock(cpuid, 2893437);
+	cpuid__set_clock(cpuid, 2893437);
+	e = find_leaf(cpuid, 0x15, 0);
+	ok(cpuid->nent == 2 && e && e->eax && (u64)e->ecx * e->ebx / e->eax == 2893437000,
+	   "the TSC's rate");
+	eq(e->ecx, 1000000000, "and the crystal's, which is the APIC timer's");
+	memcpy(&cpuid->entries[0].ebx, "Auth", 4);
+	cpuid->nent = 1;
+	cpuid__set_clock(cpuid, 2893437);
+	eq(cpuid->nent, 1, "AMD has no such leaf");
+	free(cpuid);
+}
+
 /* --- Destinations --- */
 
 static void test_destinations(void)
@@ -239,6 +266,7 @@ int main(void)
 	test_cmp_legacy("Hygo", 2, 3);
 	test_cmp_legacy("Genu", 1, 1);
 	test_cmp_legacy("Genu", 4, 1);
+	test_clock();
 	test_destinations();
 	test_event();
 	return tap_done();

@@ -72,12 +72,20 @@ void cpuid__set_topology(struct kvm_cpuid2 *cpuid, unsigned int index, unsigned 
 {
 }
 
+static u32 told_khz;
+
+void cpuid__set_clock(struct kvm_cpuid2 *cpuid, u32 tsc_khz)
+{
+	told_khz = tsc_khz;
+}
+
 /* --- KVM: @guest fills the exit and returns an errno; when it has nothing to do the vCPU halts --- */
 
 #define HALT (-1)
 
 static struct vm vm;
 static int (*guest)(struct kvm_run *run);
+static int tsc_khz = 2500000;
 static struct kvm_sregs sregs;
 static struct kvm_regs regs;
 
@@ -130,6 +138,9 @@ static int fake_ioctl(int fd, unsigned long req, ...)
 	case KVM_SET_REGS:
 		regs = *(struct kvm_regs *)arg;
 		return 0;
+	case KVM_GET_TSC_KHZ:
+		errno = EIO;
+		return tsc_khz;
 	case KVM_GET_MSRS:
 	case KVM_SET_MSRS:
 		return 1;
@@ -422,12 +433,15 @@ static void test_start(void)
 	       !sregs.tr.s,
 	   "an active 32-bit TSS of 67h");
 	ok(regs.rip == vm.entry && regs.rbx == vm.entry_rbx && regs.rflags == 2, "and registers");
+	eq(told_khz, 2500000, "the TSC's rate is told");
 	teardown();
 	vm.entry_pvh = false;
+	tsc_khz = -1;
 	setup(1, halt);
 	ok((sregs.cr0 & CR0_PG) && sregs.cs.l && !sregs.cs.db && sregs.efer == 0x500,
 	   "bzImage: 64-bit mode");
 	eq(sregs.tr.type, 0xb, "with a TSS that this mode takes");
+	eq(told_khz, 0, "a rate that KVM does not know is not told");
 	teardown();
 }
 
