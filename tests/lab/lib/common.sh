@@ -22,6 +22,8 @@ lab__missing() {
 	for tool in "$@"; do
 		case $tool in
 		libelf) [ -e /usr/include/libelf.h ] || echo libelf-dev ;;
+		libcap) [ -e /usr/include/sys/capability.h ] || echo libcap-dev ;;
+		libuuid) [ -e /usr/include/uuid/uuid.h ] || echo uuid-dev ;;
 		keyring) [ -e "$DEBIAN_KEYS" ] || echo debian-archive-keyring ;;
 		*) command -v "$tool" >/dev/null || case $tool in
 			apt-get | apt-cache | apt-config) echo apt ;;
