@@ -29,8 +29,9 @@ static struct {
 	u8 buf[IN_SIZE];
 	u32 head, tail;
 	struct vm *vm;
-	bool tty;  /* ours to read and to set */
-	bool file; /* epoll does not take it: read when wanted */
+	bool tty;	 /* ours to read and to set */
+	bool background; /* but now another job's */
+	bool file;	 /* epoll does not take it: read when wanted */
 	bool eof;
 	bool escape; /* Ctrl-a was typed */
 	struct loop_fd *lfd;
@@ -43,8 +44,11 @@ static struct {
 static struct termios saved;
 static volatile sig_atomic_t raw;
 
-static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT };
-static sigset_t ending;
+/* Sent by others: ends the run in order.  A bug: the terminal at least is put back.  The error of one call. */
+static const int ending[] = { SIGTERM,	 SIGINT,  SIGHUP, SIGQUIT, SIGUSR2, SIGALRM,
+			      SIGVTALRM, SIGPROF, SIGIO,  SIGPWR,  SIGXCPU };
+static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGSTKFLT };
+static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN };
 
 void term__on_input(void (*fn)(void *arg), void *arg)
 {
@@ -52,10 +56,16 @@ void term__on_input(void (*fn)(void *arg), void *arg)
 	in.fn_arg = arg;
 }
 
+/* The job that has the terminal is the one whose keys it sends; touching another's would stop us. */
+static bool in_foreground(void)
+{
+	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+}
+
 /* Async-signal-safe. */
 static void restore(void)
 {
-	if (raw)
+	if (raw && in_foreground())
 		tcsetattr(STDIN_FILENO, TCSANOW, &saved);
 	raw = 0;
 }
@@ -112,6 +122,11 @@ static void in_read(void)
 	n = read(STDIN_FILENO, buf, max);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	/* EIO: the terminal is gone, or we have just been put into the background (SIGTTIN is ignored). */
+	if (n < 0 && errno == EIO && in.tty && !in_foreground()) {
+		in.background = true;
+		return;
+	}
 	if (n <= 0)
 		in.eof = true;
 	for (ssize_t i = 0; i < n; i++) {
@@ -127,7 +142,7 @@ static void in_ready(void *arg, u32 events);
 /* Watch stdin exactly while there is use for what it gives. */
 static void in_watch(void)
 {
-	bool want = in.vm && !in.eof && !in.file && (in.tty || in_room());
+	bool want = in.vm && !in.eof && !in.file && !in.background && (in.tty || in_room());
 
 	if (!want) {
 		loop__del(in.lfd);
@@ -160,33 +175,59 @@ bool term__getc(u8 *c)
 	return true;
 }
 
+/* Stopped as a job: whoever gets the terminal finds it as we found it. */
+static void stop_job(void)
+{
+	restore();
+	kill(getpid(), SIGSTOP);
+}
+
+/* Continued, as the foreground job or not; a job in the background reads nothing. */
+static void continue_job(void)
+{
+	if (!in.tty)
+		return;
+	in.background = !in_foreground();
+	if (in.background) {
+		raw = 0;
+	} else {
+		if (!raw)
+			tcgetattr(STDIN_FILENO, &saved);
+		set_raw();
+	}
+	in_watch();
+}
+
 static void got_signal(void *arg, u32 events)
 {
 	struct signalfd_siginfo si;
 
 	if (read(in.signals, &si, sizeof(si)) != sizeof(si))
 		return;
-	if (si.ssi_signo != SIGCONT)
+	if (si.ssi_signo == SIGTSTP)
+		stop_job();
+	else if (si.ssi_signo == SIGCONT)
+		continue_job();
+	else
 		vm__stop(in.vm, VM_STOPPED);
-	else if (raw)
-		set_raw(); /* whoever had the terminal meanwhile has changed its mode */
 }
 
 static int watch_signals(struct vm *vm)
 {
-	sigemptyset(&ending);
-	sigaddset(&ending, SIGTERM);
-	sigaddset(&ending, SIGINT);
-	sigaddset(&ending, SIGHUP);
-	sigaddset(&ending, SIGQUIT);
-	sigaddset(&ending, SIGCONT);
-	in.signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (unsigned int i = 0; i < ARRAY_SIZE(ending); i++)
+		sigaddset(&set, ending[i]);
+	sigaddset(&set, SIGTSTP);
+	sigaddset(&set, SIGCONT);
+	in.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (in.signals < 0)
 		goto err;
 	in.signals_lfd = loop__add(vm->loop, in.signals, EPOLLIN, got_signal, NULL);
 	if (!in.signals_lfd)
 		goto err_close;
-	sigprocmask(SIG_BLOCK, &ending, NULL);
+	sigprocmask(SIG_BLOCK, &set, NULL);
 	return 0;
 
 err_close:
@@ -217,17 +258,14 @@ static int term_setup(struct vm *vm)
 	if (ret < 0)
 		return ret;
 	in.vm = vm;
-	signal(SIGPIPE, SIG_IGN); /* a reader that leaves is an error of that write */
-	/* In the background the terminal is somebody else's: touching it would stop us. */
-	in.tty = isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) == getpgrp() &&
-		 tcgetattr(STDIN_FILENO, &saved) == 0;
+	for (unsigned int i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	in.tty = isatty(STDIN_FILENO);
 	if (in.tty) {
 		for (unsigned int i = 0; i < ARRAY_SIZE(fatal); i++)
 			sigaction(fatal[i], &sa, NULL);
 		atexit(restore);
-		set_raw();
-	} else if (isatty(STDIN_FILENO)) {
-		in.eof = true;
+		continue_job();
 	}
 	in_watch();
 	return 0;
