@@ -40,28 +40,21 @@ static void verb_stat(struct vm *vm, const char *arg, void *out)
 		stat__print(vtd, "", out);
 }
 
-static struct control_verb verbs[] = {
+static const struct control_verb verbs[] = {
 	{ .name = "iommu",
-	  .help = "vIOMMU registers, translation tables, bindings, caches and counts",
+	  .help = "print the vIOMMU's registers, translation tables, bindings, caches and counts",
 	  .handle = verb_iommu },
-	{ .name = "iommu-stat",
-	  .help = "vIOMMU counts, as lkvm stat --iommu (json: as JSON)",
-	  .handle = verb_stat },
+	{ .name = "iommu-stat", .handle = verb_stat },
 	{ .name = "walk",
-	  .help = "what a DMA to BB:DD.F[,PASID],ADDRESS meets, entry by entry",
+	  .arg = "BB:DD.F[,PASID],ADDRESS",
+	  .help = "print what a DMA to there would meet, entry by entry",
 	  .handle = verb_walk },
+	{ .name = NULL },
 };
-
-static int verbs_setup(struct vm *vm)
-{
-	for (unsigned int i = 0; i < ARRAY_SIZE(verbs); i++)
-		control__register(&verbs[i]);
-	return 0;
-}
 
 static struct module verbs_module = {
 	.name = "viommu-verbs",
 	.level = MODULE_LATE,
-	.setup = verbs_setup,
+	.verbs = verbs,
 };
 LKVM_MODULE(verbs_module)

@@ -197,18 +197,24 @@ static const struct virtio_ops balloon_ops = {
 
 /* --- People's side --- */
 
+static bool there(struct vm *vm, FILE *out)
+{
+	if (!asked)
+		fprintf(out, "error: %s has no balloon; start it with --balloon\n", vm->name);
+	return asked;
+}
+
 static void verb_balloon(struct vm *vm, const char *arg, void *out)
 {
 	struct virtio_balloon_config *config = &balloon.config;
-	/* Without a suffix it is MiB. */
-	bool bare = *arg && !strchr("KMGkmg", arg[strlen(arg) - 1]);
 	u64 size, max = MIN(vm->ram_size, 0xffffffffULL * PAGE_SIZE);
 
+	if (!there(vm, out))
+		return;
 	if (*arg) {
-		if (parse_size(arg, &size) || (bare && __builtin_mul_overflow(size, MiB, &size)) ||
-		    size > max) {
-			fprintf(out, "balloon %s: give a size like 64 or 64M, up to %lluM\n", arg,
-				max / MiB);
+		if (parse_mib(arg, &size) < 0 || size > max) {
+			fprintf(out, "error: balloon %s: give a size like 64 or 64M, up to %lluM\n",
+				arg, max / MiB);
 			return;
 		}
 		config->num_pages = size / PAGE_SIZE;
@@ -218,32 +224,36 @@ static void verb_balloon(struct vm *vm, const char *arg, void *out)
 		config->num_pages * PAGE_SIZE / MiB, config->actual * PAGE_SIZE / MiB);
 }
 
+/* Text or, with "json", one object; the numbers are the guest's, in bytes and counts. */
 static void verb_stat(struct vm *vm, const char *arg, void *out)
 {
 	static const char *const name[] = VIRTIO_BALLOON_S_NAMES;
+	bool json = !strcmp(arg, "json");
 
-	if (!balloon.stat_valid)
+	if (!there(vm, out))
+		return;
+	if (json)
+		fprintf(out, "{\"wanted\": %llu, \"given\": %llu",
+			balloon.config.num_pages * PAGE_SIZE, balloon.config.actual * PAGE_SIZE);
+	else if (!balloon.stat_valid)
 		fprintf(out, "stat: the guest's driver has told nothing yet\n");
-	else
-		fprintf(out, "age %lld\n", (long long)(now() - balloon.stat_time));
+	if (balloon.stat_valid)
+		fprintf(out, json ? ", \"age\": %lld" : "age %lld\n",
+			(long long)(now() - balloon.stat_time));
 	for (unsigned int i = 0; i < VIRTIO_BALLOON_S_NR; i++) {
 		if (balloon.stat_valid & BIT(i))
-			fprintf(out, "%s %llu\n", name[i], balloon.stat[i]);
+			fprintf(out, json ? ", \"%s\": %llu" : "%s %llu\n", name[i],
+				balloon.stat[i]);
 	}
+	if (json)
+		fprintf(out, "}\n");
 	release(&balloon);
 }
 
-static struct control_verb verbs[] = {
-	{
-	    .name = "balloon",
-	    .help = "SIZE (MiB, or K, M, G): have the guest give up so much; without: show it",
-	    .handle = verb_balloon,
-	},
-	{
-	    .name = "balloon-stat",
-	    .help = "the guest's memory statistics, in bytes and counts, \"age\" seconds old",
-	    .handle = verb_stat,
-	},
+static const struct control_verb verbs[] = {
+	{ .name = "balloon", .handle = verb_balloon },
+	{ .name = "balloon-stat", .handle = verb_stat },
+	{ .name = NULL },
 };
 
 static int parse(const char *arg)
@@ -272,17 +282,10 @@ static int validate(void)
 
 static int setup(struct vm *vm)
 {
-	int err;
-
 	if (!asked)
 		return 0;
 	balloon = (struct balloon){ .dev.ops = &balloon_ops };
-	err = virtio_pci__add(vm, &balloon.dev, "virtio-balloon");
-	if (err)
-		return err;
-	for (unsigned int i = 0; i < ARRAY_SIZE(verbs); i++)
-		control__register(&verbs[i]);
-	return 0;
+	return virtio_pci__add(vm, &balloon.dev, "virtio-balloon");
 }
 
 static void teardown(struct vm *vm)
@@ -294,7 +297,7 @@ static void teardown(struct vm *vm)
 static const struct option_def options[] = {
 	{
 	    .name = "balloon",
-	    .help = "a virtio balloon: lkvm debug --balloon SIZE takes memory from the guest",
+	    .help = "a virtio balloon: lkvm balloon SIZE takes memory from the guest",
 	    .parse = parse,
 	},
 	{ 0 },
@@ -304,6 +307,7 @@ static struct module module_balloon = {
 	.name = "virtio-balloon",
 	.level = MODULE_DEVICE,
 	.options = options,
+	.verbs = verbs,
 	.validate = validate,
 	.setup = setup,
 	.teardown = teardown,

@@ -39,14 +39,7 @@ static struct {
 	struct loop_fd *lfd;
 	struct sockaddr_un addr;
 	struct client client[CLIENTS_MAX];
-	struct control_verb *verbs;
 } ctl = { .fd = -1 };
-
-void control__register(struct control_verb *verb)
-{
-	verb->next = ctl.verbs;
-	ctl.verbs = verb;
-}
 
 static void client_close(struct client *c)
 {
@@ -56,17 +49,14 @@ static void client_close(struct client *c)
 	*c = (struct client){ .fd = -1 };
 }
 
-static void verb_help(struct vm *vm, const char *arg, void *out)
+const struct control_verb *control__verb(const char *name)
 {
-	for (const struct control_verb *v = ctl.verbs; v; v = v->next)
-		fprintf(out, "  --%-12s%s\n", v->name, v->help);
+	for (const struct module *m = module__first(); m; m = m->next)
+		for (const struct control_verb *v = m->verbs; v && v->name; v++)
+			if (!strcmp(v->name, name))
+				return v;
+	return NULL;
 }
-
-static struct control_verb help = {
-	.name = "help",
-	.help = "list what this machine answers",
-	.handle = verb_help,
-};
 
 /* The answer to the request in c->line, which is a string. */
 static void answer(struct client *c)
@@ -79,14 +69,13 @@ static void answer(struct client *c)
 		return;
 	if (arg)
 		*arg++ = 0;
-	for (v = ctl.verbs; v; v = v->next)
-		if (!strcmp(v->name, c->line))
-			break;
+	v = control__verb(c->line);
 	if (v) {
 		fputs(OK, out);
 		v->handle(ctl.vm, arg ? arg : "", out);
 	} else {
-		fprintf(out, "error: this machine does not know \"%s\"; see lkvm debug --help\n",
+		fprintf(out,
+			"error: this machine does not know \"%s\"; is its lkvm another version?\n",
 			c->line);
 	}
 	if (fclose(out) != 0) { /* out of memory */
@@ -184,8 +173,10 @@ static int check_name(const struct sockaddr_un *addr)
 {
 	int fd = control__connect(addr);
 
-	if (fd >= 0) {
-		close(fd);
+	/* One that takes no connections (-EAGAIN) is there all the same. */
+	if (fd >= 0 || fd == -EAGAIN) {
+		if (fd >= 0)
+			close(fd);
 		pr_err(
 		    "a machine named %s is running; choose another --name, or lkvm stop --name %s",
 		    run__name(), run__name());
@@ -241,7 +232,6 @@ static int control_setup(struct vm *vm)
 		close(ctl.fd);
 		return ret;
 	}
-	control__register(&help);
 	return 0;
 }
 

@@ -33,11 +33,18 @@ int control__addr(const char *dir, const char *name, struct sockaddr_un *addr);
  */
 int control__connect(const struct sockaddr_un *addr);
 
+/* 0, or -EINVAL with a printed line if no machine can be called that. */
+int control__check_name(const char *name);
+bool control__is_name(const char *name);
+
+/* What a machine of this lkvm answers to @name; NULL if it does not. */
+const struct control_verb *control__verb(const char *name);
+
 /* control_client.c, for the commands.  Exit statuses; every error has its line printed. */
 
 /*
  * Ask the machine @name (NULL: the only one there is) for @verb, with @arg if it is not NULL, and
- * print the answer.  With @pidfd, a descriptor that becomes ready when that lkvm has ended, or -1.
+ * print the answer.  One that does not answer for half a minute is given up.  With @pidfd, a descriptor that becomes ready when that lkvm has ended, or -1.
  */
 int control__request(const char *name, const char *verb, const char *arg, int *pidfd);
 /*
@@ -45,7 +52,15 @@ int control__request(const char *name, const char *verb, const char *arg, int *p
  * errno with a printed line.
  */
 int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg);
-/* "--name NAME" or "--name=NAME" at @argv[*@i]: the value of the option @opt, else NULL. */
-const char *control__option(const char *opt, int argc, char **argv, int *i);
+/*
+ * The first two lines of the answer to @verb, the second into @line without its end; false if there is none, or
+ * not within seconds.  Prints nothing.
+ */
+bool control__ask(int fd, const char *verb, char *line, int size);
+/*
+ * "--name NAME" or "--name=NAME" at @argv[*@i]: 1 and the value of the option @opt, 0 if it is another, or
+ * -EINVAL with a printed line if the value is missing, or no name for a machine.
+ */
+int control__option(const char *opt, int argc, char **argv, int *i, const char **value);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
-/* Talking to running machines through their control sockets, and `lkvm debug`. */
+/* Talking to running machines through their control sockets. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,8 @@
 #include "lkvm/vm.h"
 #include "x86/control.h"
 
-#define NAME_SIZE 256
+#define NAME_SIZE    256
+#define ASK_PATIENCE 5 /* seconds */
 
 int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg)
 {
@@ -43,8 +44,8 @@ int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg
 		    strcmp(e->d_name + len - cut, CONTROL_SUFFIX))
 			continue;
 		snprintf(name, sizeof(name), "%.*s", (int)(len - cut), e->d_name);
-		if (control__addr(path, name, &addr) < 0)
-			continue;
+		if (!control__is_name(name) || control__addr(path, name, &addr) < 0)
+			continue; /* not ours */
 		fd = control__connect(&addr);
 		if (fd == -ECONNREFUSED)
 			unlink(
@@ -94,9 +95,32 @@ static int connect_to(const char *name)
 	fd = control__connect(&addr);
 	if (fd == -ENOENT || fd == -ECONNREFUSED)
 		pr_err("no machine named %s is running; see lkvm list", name);
+	else if (fd == -EAGAIN)
+		pr_err("the machine %s takes no connections; its process has been stopped, perhaps",
+		       name);
 	else if (fd < 0)
 		pr_err("cannot talk to the machine %s: %s", name, strerror(-fd));
 	return fd;
+}
+
+static pid_t peer(int fd)
+{
+	struct ucred cred = { 0 };
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 ? 0 : cred.pid;
+}
+
+static int no_answer(int fd)
+{
+	if (errno == EAGAIN)
+		pr_err("the machine does not answer; if its process %d was stopped: kill -CONT %d; "
+		       "if nothing helps: kill -9 %d",
+		       (int)peer(fd), (int)peer(fd), (int)peer(fd));
+	else
+		pr_err("the machine closed the connection without an answer; it has just ended, or "
+		       "serves too many requests: try again");
+	return VM_HOST;
 }
 
 /* The answer, to stdout, without its first line, which tells whether it is one. */
@@ -111,8 +135,9 @@ static int print_answer(int fd)
 		close(fd);
 		return VM_HOST;
 	}
+	errno = 0;
 	if (!fgets(buf, sizeof(buf), f)) {
-		pr_err("the machine closed the connection without an answer");
+		no_answer(fd);
 		fclose(f);
 		return VM_HOST;
 	}
@@ -124,22 +149,11 @@ static int print_answer(int fd)
 	}
 	while ((n = fread(buf, 1, sizeof(buf), f)) > 0)
 		fwrite(buf, 1, n, stdout);
+	if (ferror(f))
+		pr_err("the answer of the machine broke off: %s", strerror(errno));
+	n = ferror(f);
 	fclose(f);
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	pr_err("cannot write the answer to stdout: %s", strerror(errno));
-	return VM_HOST;
-}
-
-/* A descriptor of the process at the other end of @fd, or -1. */
-static int open_peer(int fd)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, cred.pid, 0);
+	return n ? VM_HOST : 0;
 }
 
 int control__request(const char *name, const char *verb, const char *arg, int *pidfd)
@@ -158,7 +172,8 @@ int control__request(const char *name, const char *verb, const char *arg, int *p
 	if (fd < 0)
 		return VM_HOST;
 	if (pidfd)
-		*pidfd = open_peer(fd); /* while it is there, so that the id is not another's */
+		/* Now, while it is there, so that the id is not another's. */
+		*pidfd = (int)syscall(SYS_pidfd_open, peer(fd), 0);
 	if (send(fd, line, (size_t)n, MSG_NOSIGNAL) != n) {
 		pr_err("cannot send the request: %s", strerror(errno));
 		close(fd);
@@ -167,45 +182,43 @@ int control__request(const char *name, const char *verb, const char *arg, int *p
 	return print_answer(fd);
 }
 
-const char *control__option(const char *opt, int argc, char **argv, int *i)
+bool control__ask(int fd, const char *verb, char *line, int size)
+{
+	struct timeval t = { .tv_sec = ASK_PATIENCE };
+	FILE *f;
+	bool good;
+	int copy;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+	if (send(fd, verb, strlen(verb), MSG_NOSIGNAL) < 0 || send(fd, "\n", 1, MSG_NOSIGNAL) < 0)
+		return false;
+	copy = dup(fd);
+	if (copy < 0)
+		return false;
+	f = fdopen(copy, "r");
+	if (!f) {
+		close(copy);
+		return false;
+	}
+	good = fgets(line, size, f) && !strcmp(line, "ok\n") && fgets(line, size, f);
+	line[good ? strcspn(line, "\n") : 0] = 0;
+	fclose(f);
+	return good;
+}
+
+int control__option(const char *opt, int argc, char **argv, int *i, const char **value)
 {
 	size_t len = strlen(opt);
 
-	if (!strncmp(argv[*i], opt, len) && argv[*i][len] == '=')
-		return argv[*i] + len + 1;
-	if (!strcmp(argv[*i], opt) && *i + 1 < argc)
-		return argv[++*i];
-	return NULL;
-}
-
-int cmd_debug(int argc, char **argv)
-{
-	const char *name = NULL, *verb = NULL, *arg = NULL;
-
-	for (int i = 1; i < argc; i++) {
-		const char *n = control__option("--name", argc, argv, &i);
-		char *eq;
-
-		if (n) {
-			name = n;
-		} else if (!verb && !strncmp(argv[i], "--", 2) && argv[i][2]) {
-			verb = argv[i] + 2;
-			eq = strchr(argv[i], '=');
-			if (eq) {
-				*eq = 0;
-				arg = eq + 1;
-			}
-		} else if (verb && !arg && argv[i][0] != '-') {
-			arg = argv[i];
-		} else {
-			pr_err("debug: unexpected %s; use lkvm debug [--name NAME] --WHAT [ARG]",
-			       argv[i]);
-			return VM_USAGE;
-		}
+	if (!strncmp(argv[*i], opt, len) && argv[*i][len] == '=') {
+		*value = argv[*i] + len + 1;
+	} else if (strcmp(argv[*i], opt)) {
+		return 0;
+	} else if (*i + 1 < argc) {
+		*value = argv[++*i];
+	} else {
+		pr_err("%s: %s needs a value", argv[0], opt);
+		return -EINVAL;
 	}
-	if (!verb) {
-		pr_err("debug: say what, e.g. lkvm debug --help to ask the machine what it knows");
-		return VM_USAGE;
-	}
-	return control__request(name, verb, arg, NULL);
+	return strcmp(opt, "--name") || control__check_name(*value) == 0 ? 1 : -EINVAL;
 }

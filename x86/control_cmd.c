@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
-/* `lkvm list`, `stat`, `pause`, `resume` and `stop`. */
+/* `lkvm list`, `stat`, `balloon`, `pause`, `resume` and `stop`. */
 
 #include <poll.h>
 #include <stdio.h>
@@ -16,48 +16,97 @@
 #define GRACE	 10 /* seconds a guest has to power off */
 #define PATIENCE 30 /* and those the machine then has to put everything away */
 
-enum { OPT_NAME = 1, OPT_JSON = 2, OPT_FORCE = 4, OPT_GRACE = 8, OPT_IOMMU = 16 };
+enum { OPT_NAME = 1, OPT_JSON = 2, OPT_FORCE = 4, OPT_GRACE = 8, OPT_WHAT = 16, OPT_SIZE = 32 };
 
 struct options {
-	const char *name;
-	bool json, force, iommu;
+	const char *name, *size;
+	const char *stat; /* the verb that answers */
+	bool json, force;
 	u64 grace;
 };
+
+static int parse_grace(const char *text, struct options *o)
+{
+	if (parse_uint(text, 0, CONTROL_GRACE_MAX, &o->grace) == 0)
+		return 0;
+	pr_err("--grace %s: give a number of seconds up to %d", text, CONTROL_GRACE_MAX);
+	return VM_USAGE;
+}
+
+static int parse_size_arg(const char *text, struct options *o)
+{
+	u64 size;
+
+	if (o->size) {
+		pr_err("balloon: two sizes: %s and %s; give one", o->size, text);
+		return VM_USAGE;
+	}
+	if (parse_mib(text, &size) < 0) {
+		pr_err("balloon %s: give a size like 64, 64M or 1G", text);
+		return VM_USAGE;
+	}
+	o->size = text;
+	return 0;
+}
+
+/* One of --iommu and --balloon. */
+static int parse_stat(const char *verb, struct options *o)
+{
+	if (strcmp(o->stat, "stat") && strcmp(o->stat, verb)) {
+		pr_err("stat: give one of --iommu and --balloon");
+		return VM_USAGE;
+	}
+	o->stat = verb;
+	return 0;
+}
+
+/* The argument at @argv[*@i]; 0 or VM_USAGE with a printed line. */
+static int parse_one(int argc, char **argv, int *i, unsigned int allowed, struct options *o)
+{
+	const char *text = argv[*i], *v = NULL;
+	int ret;
+
+	if (allowed & OPT_NAME) {
+		ret = control__option("--name", argc, argv, i, &o->name);
+		if (ret)
+			return ret < 0 ? VM_USAGE : 0;
+	}
+	if (allowed & OPT_GRACE) {
+		ret = control__option("--grace", argc, argv, i, &v);
+		if (ret)
+			return ret < 0 ? VM_USAGE : parse_grace(v, o);
+	}
+	if ((allowed & OPT_WHAT) && !strcmp(text, "--iommu"))
+		return parse_stat("iommu-stat", o);
+	if ((allowed & OPT_WHAT) && !strcmp(text, "--balloon"))
+		return parse_stat("balloon-stat", o);
+	if ((allowed & OPT_SIZE) && text[0] != '-')
+		return parse_size_arg(text, o);
+	if ((allowed & OPT_JSON) && !strcmp(text, "--json")) {
+		o->json = true;
+		return 0;
+	}
+	if ((allowed & OPT_FORCE) && !strcmp(text, "--force")) {
+		o->force = true;
+		return 0;
+	}
+	pr_err("%s: unexpected %s; use lkvm %s%s%s%s%s%s%s", argv[0], text, argv[0],
+	       allowed & OPT_WHAT ? " [--iommu|--balloon]" : "",
+	       allowed & OPT_NAME ? " [--name NAME]" : "", allowed & OPT_JSON ? " [--json]" : "",
+	       allowed & OPT_GRACE ? " [--grace SECONDS]" : "",
+	       allowed & OPT_FORCE ? " [--force]" : "", allowed & OPT_SIZE ? " [SIZE]" : "");
+	return VM_USAGE;
+}
 
 /* 0 or VM_USAGE with a printed line; @allowed is a set of the options above. */
 static int parse(int argc, char **argv, unsigned int allowed, struct options *o)
 {
-	*o = (struct options){ .grace = GRACE };
-	for (int i = 1; i < argc; i++) {
-		const char *text = argv[i], *v;
+	int ret = 0;
 
-		if ((allowed & OPT_JSON) && !strcmp(text, "--json")) {
-			o->json = true;
-		} else if ((allowed & OPT_IOMMU) && !strcmp(text, "--iommu")) {
-			o->iommu = true;
-		} else if ((allowed & OPT_FORCE) && !strcmp(text, "--force")) {
-			o->force = true;
-		} else if ((allowed & OPT_NAME) &&
-			   (v = control__option("--name", argc, argv, &i))) {
-			o->name = v;
-		} else if ((allowed & OPT_GRACE) &&
-			   (v = control__option("--grace", argc, argv, &i))) {
-			if (parse_uint(v, 0, CONTROL_GRACE_MAX, &o->grace) == 0)
-				continue;
-			pr_err("--grace %s: give a number of seconds up to %d", v,
-			       CONTROL_GRACE_MAX);
-			return VM_USAGE;
-		} else {
-			pr_err("%s: unexpected %s; use lkvm %s%s%s%s%s%s", argv[0], text, argv[0],
-			       allowed & OPT_IOMMU ? " [--iommu]" : "",
-			       allowed & OPT_NAME ? " [--name NAME]" : "",
-			       allowed & OPT_JSON ? " [--json]" : "",
-			       allowed & OPT_GRACE ? " [--grace SECONDS]" : "",
-			       allowed & OPT_FORCE ? " [--force]" : "");
-			return VM_USAGE;
-		}
-	}
-	return 0;
+	*o = (struct options){ .grace = GRACE, .stat = "stat" };
+	for (int i = 1; i < argc && ret == 0; i++)
+		ret = parse_one(argc, argv, &i, allowed, o);
+	return ret;
 }
 
 struct list {
@@ -65,36 +114,27 @@ struct list {
 	unsigned int n;
 };
 
-/* A name is a file's, so it can be anything. */
-static void print_json(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			printf("\\%c", *s);
-		else if ((unsigned char)*s < ' ')
-			printf("\\u%04x", *s);
-		else
-			putchar(*s);
-	}
-	putchar('"');
-}
-
+/* All that is printed is what control__is_name() lets through, or one word of ours: JSON needs no escapes. */
 static void print_machine(const char *name, int fd, void *arg)
 {
 	struct list *list = arg;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
+	char state[32];
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
 		return;
-	if (!list->json) {
-		printf("%-8d%s\n", (int)cred.pid, name);
+	/* A process that was stopped, or that waits for its disk, does not answer. */
+	if (!control__ask(fd, "state", state, sizeof(state)))
+		snprintf(state, sizeof(state), "stuck");
+	if (list->json) {
+		printf("%s{\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\"}",
+		       list->n++ ? ", " : "", name, (int)cred.pid, state);
 		return;
 	}
-	printf("%s{\"name\": ", list->n++ ? ", " : "");
-	print_json(name);
-	printf(", \"pid\": %d}", (int)cred.pid);
+	if (!list->n++)
+		printf("%-8s %-9s %s\n", "PID", "STATE", "NAME");
+	printf("%-8d %-9s %s\n", (int)cred.pid, state, name);
 }
 
 int cmd_list(int argc, char **argv)
@@ -117,11 +157,17 @@ int cmd_list(int argc, char **argv)
 int cmd_stat(int argc, char **argv)
 {
 	struct options o;
-	int ret = parse(argc, argv, OPT_NAME | OPT_JSON | OPT_IOMMU, &o);
+	int ret = parse(argc, argv, OPT_WHAT | OPT_NAME | OPT_JSON, &o);
 
-	return ret ? ret
-		   : control__request(o.name, o.iommu ? "iommu-stat" : "stat",
-				      o.json ? "json" : NULL, NULL);
+	return ret ? ret : control__request(o.name, o.stat, o.json ? "json" : NULL, NULL);
+}
+
+int cmd_balloon(int argc, char **argv)
+{
+	struct options o;
+	int ret = parse(argc, argv, OPT_NAME | OPT_SIZE, &o);
+
+	return ret ? ret : control__request(o.name, "balloon", o.size, NULL);
 }
 
 int cmd_pause(int argc, char **argv)

@@ -13,6 +13,27 @@
 
 #include "x86/control.h"
 
+#define NAME_MAX_LEN 64
+#define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+#define PATIENCE     30 /* seconds for a machine that does not answer; it may just be very slow */
+
+bool control__is_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len && len <= NAME_MAX_LEN && strspn(name, NAME_CHARS) == len &&
+	       !strchr(".-", name[0]);
+}
+
+int control__check_name(const char *name)
+{
+	if (control__is_name(name))
+		return 0;
+	pr_err("--name %s: use 1 to %d letters, digits and ._- (not . or - first)", name,
+	       NAME_MAX_LEN);
+	return -EINVAL;
+}
+
 int control__open_dir(char path[CONTROL_PATH], bool make)
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");
@@ -32,7 +53,9 @@ int control__open_dir(char path[CONTROL_PATH], bool make)
 	if (make && mkdir(path, 0700) < 0 && errno != EEXIST) {
 		int err = errno;
 
-		pr_err("cannot make the directory %s: %s", path, strerror(err));
+		pr_err("cannot make the directory %s: %s; set XDG_RUNTIME_DIR to a directory of "
+		       "this user's, or unset it",
+		       path, strerror(err));
 		return -err;
 	}
 	/* /tmp is everybody's: only a directory, ours, and closed to others will do. */
@@ -42,7 +65,9 @@ int control__open_dir(char path[CONTROL_PATH], bool make)
 
 		if (err == ENOENT && !make)
 			return -ENOENT;
-		pr_err("cannot open the directory %s: %s", path, strerror(err));
+		pr_err("cannot open the directory %s: %s; set XDG_RUNTIME_DIR to a directory of "
+		       "this user's, or unset it",
+		       path, strerror(err));
 		if (fd >= 0)
 			close(fd);
 		return -err;
@@ -74,10 +99,14 @@ int control__addr(const char *dir, const char *name, struct sockaddr_un *addr)
 int control__connect(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct timeval t = { .tv_sec = PATIENCE };
 	int err;
 
 	if (fd < 0)
 		return -errno;
+	/* A stopped process takes no connections, and answers none. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0)
 		return fd;
 	err = errno;

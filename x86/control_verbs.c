@@ -91,6 +91,17 @@ static void verb_stop(struct vm *vm, const char *arg, void *out)
 	ged__press(vm);
 }
 
+static const char *state(void)
+{
+	return ctl.paused ? "paused" : "running";
+}
+
+/* For lkvm list: one word. */
+static void verb_state(struct vm *vm, const char *arg, void *out)
+{
+	fprintf(out, "%s\n", state());
+}
+
 /* The memory of ours that is backed, in bytes. */
 static u64 resident(void)
 {
@@ -112,7 +123,7 @@ static u64 resident(void)
 static void stat_text(const struct vm *vm, FILE *out)
 {
 	fprintf(out, "name: %s\npid: %d\nstate: %s\nuptime: " SECONDS " s\n", vm->name,
-		(int)getpid(), ctl.paused ? "paused" : "running", SEC_OF(now() - ctl.started));
+		(int)getpid(), state(), SEC_OF(now() - ctl.started));
 	fprintf(out, "memory: %llu MiB\nresident: %llu MiB\n", vm->ram_size / MiB,
 		resident() / MiB);
 	for (unsigned int i = 0; i < vm->cpus; i++) {
@@ -131,8 +142,8 @@ static void stat_json(const struct vm *vm, FILE *out)
 	fprintf(out,
 		"{\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\", \"uptime\": " SECONDS
 		", \"memory\": %llu, \"resident\": %llu, \"vcpus\": [",
-		vm->name, (int)getpid(), ctl.paused ? "paused" : "running",
-		SEC_OF(now() - ctl.started), vm->ram_size, resident());
+		vm->name, (int)getpid(), state(), SEC_OF(now() - ctl.started), vm->ram_size,
+		resident());
 	for (unsigned int i = 0; i < vm->cpus; i++) {
 		struct vcpu_stat s;
 
@@ -174,15 +185,18 @@ static void verb_nmi(struct vm *vm, const char *arg, void *out)
 		fprintf(out, "error: --nmi: KVM did not take it\n");
 }
 
-static struct control_verb verbs[] = {
-	{ .name = "stop",
-	  .help = "power button; the run ends in SECONDS at the latest",
-	  .handle = verb_stop },
-	{ .name = "pause", .help = "stop the vCPUs", .handle = verb_pause },
-	{ .name = "resume", .help = "let them go on", .handle = verb_resume },
-	{ .name = "stat", .help = "state and counters (json: as JSON)", .handle = verb_stat },
-	{ .name = "regs", .help = "the registers of all vCPUs", .handle = verb_regs },
-	{ .name = "nmi", .help = "an NMI to vCPU N (default 0)", .handle = verb_nmi },
+static const struct control_verb verbs[] = {
+	{ .name = "stop", .handle = verb_stop },
+	{ .name = "pause", .handle = verb_pause },
+	{ .name = "resume", .handle = verb_resume },
+	{ .name = "state", .handle = verb_state },
+	{ .name = "stat", .handle = verb_stat },
+	{ .name = "regs", .help = "print the registers of all vCPUs", .handle = verb_regs },
+	{ .name = "nmi",
+	  .arg = "[VCPU]",
+	  .help = "send an NMI to a vCPU (default 0)",
+	  .handle = verb_nmi },
+	{ .name = NULL },
 };
 
 static int verbs_setup(struct vm *vm)
@@ -196,8 +210,6 @@ static int verbs_setup(struct vm *vm)
 	ctl.timer_lfd = loop__add(vm->loop, ctl.timer, EPOLLIN, grace_over, vm);
 	if (!ctl.timer_lfd)
 		goto err;
-	for (unsigned int i = 0; i < ARRAY_SIZE(verbs); i++)
-		control__register(&verbs[i]);
 	return 0;
 err:
 	ret = -errno;
@@ -220,6 +232,7 @@ static void verbs_teardown(struct vm *vm)
 static struct module verbs_module = {
 	.name = "control-verbs",
 	.level = MODULE_LATE,
+	.verbs = verbs,
 	.setup = verbs_setup,
 	.teardown = verbs_teardown,
 };

@@ -32,6 +32,24 @@ static bool is_letter(const struct option_def *o, const char *text, size_t len)
 	return o->letter && o->letter == *text;
 }
 
+static void say_unknown(const char *text)
+{
+	char name[64];
+	struct nearest near = { .word = name };
+
+	if (text[1] == '-') {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(text + 2, "="), text + 2);
+		for (const struct module *m = module__first(); m; m = m->next)
+			for (const struct option_def *o = m->options; o && o->name; o++)
+				nearest__offer(&near, o->name);
+	}
+	if (near.best)
+		pr_err("run: unknown option %s; did you mean --%s? see lkvm run --help", text,
+		       near.best);
+	else
+		pr_err("run: unknown option %s; see lkvm run --help", text);
+}
+
 /* The option at @argv[*@i], with its value from there or from the next argument. */
 static int parse_one(int argc, char **argv, int *i)
 {
@@ -50,7 +68,7 @@ static int parse_one(int argc, char **argv, int *i)
 			value = text + 2;
 	}
 	if (!o) {
-		pr_err("run: unknown option %s; see lkvm run --help", text);
+		say_unknown(text);
 		return -EINVAL;
 	}
 	if (!o->arg && value) {

@@ -15,14 +15,13 @@
 #include "lkvm/mem.h"
 #include "lkvm/module.h"
 #include "lkvm/vm.h"
+#include "x86/control.h"
 #include "x86/options.h"
 #include "x86/run.h"
 #include "x86/vcpu.h"
 
-#define NAME_MAX_LEN 64
-#define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-#define MEM_MIN	     (2 * MiB)
-#define MEM_MAX	     (1ULL << 50) /* what KVM takes is asked later; here only sums must not wrap */
+#define MEM_MIN (2 * MiB)
+#define MEM_MAX (1ULL << 50) /* what KVM takes is asked later; here only sums must not wrap */
 
 /* Zeroes are what the user has not said; run_validate() replaces them. */
 static struct vm vm = {
@@ -78,33 +77,29 @@ unsigned int run__cpus(void)
 
 static int parse_mem(const char *arg)
 {
-	u64 size;
-	/* Without a suffix it is MiB. */
-	bool bare = arg[0] && !strchr("KMGkmg", arg[strlen(arg) - 1]);
+	u64 size = 0;
+	int ret = parse_mib(arg, &size);
 
-	if (parse_size(arg, &size) < 0 || (bare && __builtin_mul_overflow(size, MiB, &size))) {
+	if (ret == -EINVAL) {
 		pr_err("--mem %s: give a size like 512, 512M or 4G", arg);
-		return -EINVAL;
-	}
-	if (size < MEM_MIN || size > MEM_MAX || !IS_ALIGNED(size, 4 * KiB)) {
+	} else if (ret < 0 || size > MEM_MAX) {
+		pr_err("--mem %s: no host has that much; give less", arg);
+	} else if (size < MEM_MIN || !IS_ALIGNED(size, 4 * KiB)) {
 		pr_err("--mem %s: give at least 2M, in multiples of 4K", arg);
-		return -EINVAL;
+	} else {
+		vm.ram_size = size;
+		return 0;
 	}
-	vm.ram_size = size;
-	return 0;
+	return -EINVAL;
 }
 
 static int parse_name(const char *arg)
 {
-	size_t len = strlen(arg);
+	int ret = control__check_name(arg);
 
-	if (!len || len > NAME_MAX_LEN || strspn(arg, NAME_CHARS) != len || strchr(".-", arg[0])) {
-		pr_err("--name %s: use 1 to %d letters, digits and ._- (not . or - first)", arg,
-		       NAME_MAX_LEN);
-		return -EINVAL;
-	}
-	vm.name = arg;
-	return 0;
+	if (ret == 0)
+		vm.name = arg;
+	return ret;
 }
 
 static int parse_hugepages(const char *arg)
@@ -245,7 +240,7 @@ static int setup_all(void)
 
 void cmd_run__usage(void)
 {
-	printf("Usage: lkvm run [OPTION]... [KERNEL]\n\n");
+	printf("\n");
 	options__print();
 	printf("\nCtrl-a x ends the run, Ctrl-a Ctrl-a types Ctrl-a.  Exit status: 0 powered off, "
 	       "2 usage,\n3 host or set-up, 4 guest panic, 5 triple fault, 6 KVM, "
@@ -260,6 +255,7 @@ int cmd_run(int argc, char **argv)
 	if (options__parse(argc, argv, parse_kernel, &help) < 0)
 		return VM_USAGE;
 	if (help) {
+		printf("Usage: lkvm run [OPTION]... [KERNEL]\n");
 		cmd_run__usage();
 		return 0;
 	}

@@ -353,10 +353,12 @@ static void verb_sysrq(struct vm *vm, const char *arg, void *out)
 	}
 }
 
-static struct control_verb sysrq_verb = {
-	.name = "sysrq",
-	.help = "break and KEY on the serial port: a magic SysRq of Linux (h: help)",
-	.handle = verb_sysrq,
+static const struct control_verb verbs[] = {
+	{ .name = "sysrq",
+	  .arg = "KEY",
+	  .help = "send a break and KEY on the serial port: a magic SysRq of Linux (h: help)",
+	  .handle = verb_sysrq },
+	{ .name = NULL },
 };
 
 static int serial_setup(struct vm *vm)
@@ -379,7 +381,6 @@ static int serial_setup(struct vm *vm)
 		pr_err("cannot place the serial port: %s", strerror(-ret));
 		return ret;
 	}
-	control__register(&sysrq_verb);
 	if (term__taken())
 		return 0;
 	term__on_input(on_input, &com1);
@@ -397,6 +398,7 @@ static void serial_teardown(struct vm *vm)
 static struct module serial_module = {
 	.name = "serial",
 	.level = MODULE_DEVICE,
+	.verbs = verbs,
 	.setup = serial_setup,
 	.teardown = serial_teardown,
 };

@@ -23,6 +23,10 @@ static void __printf(2, 0) log_emit(const char *prefix, const char *fmt, va_list
 	int m = vsnprintf(line + n, room + 1, fmt, ap);
 
 	n += m < 0 ? 0 : MIN(m, room - 1);
+	/* A name with a line end or an escape sequence in it is still one line, and nothing else. */
+	for (int i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, n) < 0)
 		return; /* nobody left to tell */
@@ -152,6 +156,20 @@ int parse_uint(const char *s, u64 min, u64 max, u64 *out)
 	if (*end)
 		return -EINVAL;
 	if (v < min || v > max)
+		return -ERANGE;
+	*out = v;
+	return 0;
+}
+
+int parse_mib(const char *s, u64 *out)
+{
+	bool bare = *s && !strchr("KMGkmg", s[strlen(s) - 1]);
+	u64 v;
+	int ret = parse_size(s, &v);
+
+	if (ret < 0)
+		return ret;
+	if (bare && __builtin_mul_overflow(v, MiB, &v))
 		return -ERANGE;
 	*out = v;
 	return 0;

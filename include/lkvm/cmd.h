@@ -8,13 +8,16 @@
  */
 
 int cmd_run(int argc, char **argv);
-/* Usage of `lkvm run` with the options of all modules, on stdout. */
+/* Its options, those of all modules, on stdout. */
 void cmd_run__usage(void);
 /* What this host offers each module. */
 int cmd_check(int argc, char **argv);
 
 /* Clients of a running machine's control socket. */
+int cmd_balloon(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
+/* What it can ask, on stdout. */
+void cmd_debug__usage(void);
 int cmd_list(int argc, char **argv);
 int cmd_stat(int argc, char **argv);
 int cmd_pause(int argc, char **argv);

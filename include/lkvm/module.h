@@ -14,6 +14,7 @@
 
 #include "lkvm/util.h"
 
+struct control_verb;
 struct vm;
 
 enum module_level {
@@ -44,6 +45,7 @@ struct module {
 	const char *name;
 	enum module_level level;
 	const struct option_def *options; /* ends with a name of NULL; may be NULL */
+	const struct control_verb *verbs; /* the same */
 	int (*validate)(void);		  /* values that only make sense together; may be NULL */
 	int (*setup)(struct vm *vm);	  /* may be NULL */
 	void (*teardown)(struct vm *vm);  /* may be NULL */

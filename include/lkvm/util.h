@@ -68,5 +68,17 @@ void pr_guest(struct ratelimit *rl, const char *fmt, ...) __printf(2, 3);
 int parse_size(const char *s, u64 *out);
 /* The same without suffixes, within [@min, @max]: else -ERANGE. */
 int parse_uint(const char *s, u64 min, u64 max, u64 *out);
+/* The same as parse_size(), but a bare number counts MiB. */
+int parse_mib(const char *s, u64 *out);
+
+/*
+ * What a person may have meant by @word: offer it what there is; @best is then the name that fewest
+ * slips of the keys (a letter changed, missed, added, or two swapped) lead to, NULL if none is close.
+ */
+struct nearest {
+	const char *word, *best;
+	unsigned int slips;
+};
+void nearest__offer(struct nearest *n, const char *name);
 
 #endif

@@ -70,16 +70,15 @@ void vm__stop(struct vm *vm, int status);
 int acpi__add_table(struct vm *vm, const void *table, u32 len);
 
 /*
- * A request that `lkvm debug` and its kin can make of a running machine; registered at set-up.
- * @handle writes its answer to @out; loop lock held.  @arg is the text behind the verb, may be "".
- * An answer "error: TEXT" is a failure to the one who asks.
+ * A request that `lkvm debug` and its kin can make of a running machine; a module lists its own (module.h).
+ * @handle writes its answer to @out; loop lock held.  @text is what is behind the verb, may be "".  An answer
+ * "error: TEXT" is a failure to the one who asks.  @handle is called whether the machine has the device or not.
  */
 struct control_verb {
 	const char *name;
-	const char *help;
-	void (*handle)(struct vm *vm, const char *arg, void *out /* FILE * */);
-	struct control_verb *next;
+	const char *help; /* NULL: a subcommand's, not for `lkvm debug` */
+	const char *arg;  /* "NAME" if it needs one, "[NAME]" if it takes one, NULL if neither */
+	void (*handle)(struct vm *vm, const char *text, void *out /* FILE * */);
 };
-void control__register(struct control_verb *verb);
 
 #endif

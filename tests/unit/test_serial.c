@@ -28,13 +28,6 @@ void pr_err(const char *fmt, ...)
 {
 }
 
-static struct control_verb *verb;
-
-void control__register(struct control_verb *v)
-{
-	verb = v;
-}
-
 static bool line;
 static unsigned int edges;
 
@@ -225,7 +218,7 @@ static bool sysrq(const char *key)
 {
 	FILE *f = fmemopen(answer, sizeof(answer), "w");
 
-	verb->handle(NULL, key, f);
+	verbs[0].handle(NULL, key, f);
 	fputc(0, f);
 	fclose(f);
 	return !*answer;

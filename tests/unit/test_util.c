@@ -9,6 +9,7 @@
 
 #include "tests/unit/tap.h"
 #include "x86/module.c"
+#include "x86/nearest.c"
 #include "x86/options.c"
 #include "x86/trace.c"
 #include "x86/util.c"
@@ -64,6 +65,12 @@ static void test_sizes(void)
 		{ "1T", -EINVAL, 0 },
 	};
 
+	u64 mib = 0;
+
+	ok(parse_mib("3", &mib) == 0 && mib == 3 * MiB, "a bare number of MiB");
+	ok(parse_mib("3K", &mib) == 0 && mib == 3 * KiB, "but not one with a suffix");
+	ok(parse_mib("17592186044416", &mib) == -ERANGE && parse_mib("", &mib) == -EINVAL,
+	   "which may be too many, or none");
 	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
 		u64 v = 0;
 		int ret = parse_size(cases[i].text, &v);
@@ -143,6 +150,56 @@ static void test_messages(void)
 	ok(strlen(s) <= 1024 && s[strlen(s) - 1] == '\n', "a long message is cut to one line");
 }
 
+static void hostile_name(void)
+{
+	pr_err("cannot open %s: no", "a\nb\033[2Jc");
+}
+
+static void test_names(void)
+{
+	ok(!strcmp(capture(hostile_name), "lkvm: cannot open a?b?[2Jc: no\n"),
+	   "a name with a line end in it does not make two lines");
+}
+
+static const char *meant(const char *word)
+{
+	static const char *const names[] = {
+		"kernel", "initrd", "cpus", "mem", "vfio", "run", "rng"
+	};
+	struct nearest n = { .word = word };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
+		nearest__offer(&n, names[i]);
+	return n.best ? n.best : "none";
+}
+
+static void test_nearest(void)
+{
+	static const struct {
+		const char *word, *want;
+	} cases[] = {
+		{ "kernle", "kernel" },
+		{ "kernl", "kernel" },
+		{ "krenle", "kernel" },
+		{ "cpu", "cpus" },
+		{ "cpuss", "cpus" },
+		{ "memory", "none" },
+		{ "meme", "mem" },
+		{ "runn", "run" },
+		{ "nur", "none" },
+		{ "", "none" },
+		{ "v", "none" },
+		{ "x", "none" },
+		{ "vifo", "vfio" },
+		{ "completely", "none" },
+		{ "initrdinitrdinitrdinitrdinitrdinitrd", "none" },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++)
+		ok(!strcmp(meant(cases[i].word), cases[i].want), "by \"%s\" is meant: %s",
+		   cases[i].word, cases[i].want);
+}
+
 static char log_text[256];
 
 static int take(const char *arg)
@@ -218,6 +275,8 @@ int main(void)
 	test_uints();
 	test_trace();
 	test_messages();
+	test_names();
+	test_nearest();
 	test_options_and_modules();
 	return tap_done();
 }

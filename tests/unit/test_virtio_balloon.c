@@ -10,7 +10,7 @@ static int fake_madvise(void *p, size_t len, int advice);
 #undef madvise
 #include "tests/unit/virtio_drive.h"
 
-static struct vm vm = { .cpus = 1, .ram_size = RAM_SIZE };
+static struct vm vm = { .name = "m", .cpus = 1, .ram_size = RAM_SIZE };
 
 /* --- The host --- */
 
@@ -44,8 +44,6 @@ void *mem__ptr(const struct guest_mem *mem, u64 gpa, u64 len)
 
 static const char *pinned;
 static bool viommu;
-static struct control_verb *verb[2];
-static unsigned int nverbs;
 
 const char *mem__pinned(void)
 {
@@ -57,20 +55,15 @@ bool vtd__wanted(void)
 	return viommu;
 }
 
-void control__register(struct control_verb *v)
-{
-	verb[nverbs++ % 2] = v;
-}
-
-int parse_size(const char *s, u64 *size)
+int parse_mib(const char *s, u64 *size)
 {
 	char *end;
 
 	errno = 0;
 	*size = strtoull(s, &end, 10);
-	if (errno || end == s)
+	if (errno || end == s || *size >> 44)
 		return -EINVAL;
-	*size <<= *end == 'K' ? 10 : 0;
+	*size <<= *end == 'K' ? 10 : 20;
 	return 0;
 }
 
@@ -82,9 +75,9 @@ static char *ask(const char *name, const char *arg)
 
 	free(answer);
 	f = open_memstream(&answer, &len);
-	for (int i = 0; f && i < 2; i++) {
-		if (!strcmp(verb[i]->name, name))
-			verb[i]->handle(&vm, arg, f);
+	for (const struct control_verb *v = registered->verbs; f && v->name; v++) {
+		if (!strcmp(v->name, name))
+			v->handle(&vm, arg, f);
 	}
 	fclose(f);
 	return answer;
@@ -161,6 +154,7 @@ static void test_stats(void)
 {
 	drive(&balloon.dev, QUEUE_STATS, balloon_ops.features);
 	ok(strstr(ask("balloon-stat", ""), "nothing yet"), "no statistics yet");
+	ok(!strcmp(ask("balloon-stat", "json"), "{\"wanted\": 0, \"given\": 0}\n"), "nor as JSON");
 	put_stat(0, VIRTIO_BALLOON_S_MEMFREE, 12345678);
 	put_stat(1, VIRTIO_BALLOON_S_MEMTOT, 99999999);
 	put_stat(2, VIRTIO_BALLOON_S_NR, 1);
@@ -169,7 +163,8 @@ static void test_stats(void)
 	drv_add(0);
 	ring();
 	eq(drv_used_idx(), 0, "the buffer is kept");
-	ok(strstr(ask("balloon-stat", ""), "free-memory 12345678\ntotal-memory 99999999\n"), "are told");
+	ok(strstr(ask("balloon-stat", ""), "free-memory 12345678\ntotal-memory 99999999\n"),
+	   "are told");
 	ok(drv_used_idx() == 1 && fired[3] == 1, "and fresh ones asked for");
 	ok(strstr(ask("balloon-stat", ""), "free-memory 12345678"), "the old ones stay until then");
 	eq(drv_used_idx(), 1, "asked for once");
@@ -177,6 +172,7 @@ static void test_stats(void)
 	drv_add(0);
 	ring();
 	ok(strstr(ask("balloon-stat", ""), "free-memory 777\n"), "fresh ones");
+	ok(strstr(ask("balloon-stat", "json"), ", \"free-memory\": 777"), "as JSON");
 	for (u16 i = 1; i < 5; i++) {
 		drv_desc(i, DRV_DATA, i * 1000, 0, 0);
 		drv_add(i);
@@ -186,7 +182,8 @@ static void test_stats(void)
 	ring();
 	ok(drv_used_idx() == 6 && balloon.holding && !broken_dev(), "a driver with many out");
 	put(20, 1, 0);
-	ok(!balloon.holding && strstr(ask("balloon-stat", ""), "nothing yet"), "a reset forgets them");
+	ok(!balloon.holding && strstr(ask("balloon-stat", ""), "nothing yet"),
+	   "a reset forgets them");
 }
 
 static void test_target(void)
@@ -207,10 +204,12 @@ static void test_target(void)
 	put(VIRTIO_BAR_DEVICE + 2, 4, 0xffffffff);
 	ok(get(VIRTIO_BAR_DEVICE, 8) == (0xffffULL << 32 | 128), "at any alignment");
 	ok(strstr(ask("balloon", ""), "255 MiB given"), "and people can see it");
-	ok(strstr(ask("balloon", "2"), "up to 1M") && strstr(ask("balloon", "x"), "size like") &&
-	       strstr(ask("balloon", "99999999999999999999"), "size") &&
-	       strstr(ask("balloon", "17592186044416"), "size"),
-	   "nonsense is refused");
+	ok(!strncmp(ask("balloon", "2"), "error: balloon 2: ", 18) &&
+	       strstr(ask("balloon", "2"), "up to 1M") &&
+	       !strncmp(ask("balloon", "x"), "error: ", 7) &&
+	       !strncmp(ask("balloon", "99999999999999999999"), "error: ", 7) &&
+	       !strncmp(ask("balloon", "17592186044416"), "error: ", 7),
+	   "nonsense is refused, which is an error");
 	eq(get(VIRTIO_BAR_DEVICE, 4), 128, "and changes nothing");
 }
 
@@ -218,7 +217,9 @@ static void test_options(void)
 {
 	eq(registered->validate(), 0, "not asked for");
 	eq(registered->setup(&vm), 0, "not set up");
-	ok(!balloon.dev.transport && !nverbs, "not there");
+	ok(!balloon.dev.transport && strstr(ask("balloon", "1"), "error: m has no balloon") &&
+	       strstr(ask("balloon-stat", ""), "error: m has no balloon"),
+	   "not there, and whoever asks is told");
 	registered->teardown(&vm);
 	registered->options[0].parse(NULL);
 	pinned = "--vfio";

@@ -28,31 +28,21 @@ void debug__walk(struct vtd *vtd, const char *arg, FILE *out)
 	fprintf(out, "walk of %s\n", arg);
 }
 
-static struct module *verbs_registered;
-static struct control_verb *known;
-
 void module__register(struct module *m)
 {
-	verbs_registered = m;
-}
-
-void control__register(struct control_verb *verb)
-{
-	verb->next = known;
-	known = verb;
 }
 
 /* What the verb @name of @vm has to say. */
 static void ask(struct vm *vm, const char *name, const char *arg)
 {
-	const struct control_verb *v = known;
+	const struct control_verb *v = verbs;
 	FILE *f;
 
 	free(text);
 	f = open_memstream(&text, &text_len);
-	while (v && strcmp(v->name, name))
-		v = v->next;
-	if (v)
+	while (v->name && strcmp(v->name, name))
+		v++;
+	if (v->name)
 		v->handle(vm, arg, f);
 	fclose(f);
 }
@@ -274,7 +264,7 @@ static void test_stat(void)
 	ask(&vm, "walk", "x,y");
 	ok(has("walk of x,y\n"), "walks");
 	vm.vtd = NULL;
-	for (const struct control_verb *v = known; v; v = v->next) {
+	for (const struct control_verb *v = verbs; v->name; v++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "%s", v->name);
@@ -287,7 +277,6 @@ static void test_stat(void)
 
 int main(void)
 {
-	verbs_registered->setup(NULL);
 	test_stat();
 	test_scalable();
 	test_legacy();
