@@ -51,23 +51,43 @@ u64 boot__low_end(const struct vm *vm)
 	return 0;
 }
 
+int boot__check_cmdline(const struct vm *vm, u64 max)
+{
+	u64 len = vm->params ? strlen(vm->params) : 0;
+
+	max = MIN(max, LOW_EBDA - LOW_CMDLINE - 1);
+	if (len <= max)
+		return 0;
+	pr_err("the kernel command line has %llu characters, this kernel takes %llu; shorten "
+	       "--params",
+	       len, max);
+	return -EINVAL;
+}
+
 int boot__cmdline(struct vm *vm, u64 max)
 {
 	const char *line = vm->params ? vm->params : "";
 	u64 len = strlen(line);
+	int err = boot__check_cmdline(vm, max);
 
-	max = MIN(max, LOW_EBDA - LOW_CMDLINE - 1);
-	if (len > max) {
-		pr_err("the kernel command line has %llu characters, this kernel takes %llu; "
-		       "shorten --params",
-		       len, max);
-		return -EINVAL;
-	}
+	if (err)
+		return err;
 	if (mem__write(vm->mem, LOW_CMDLINE, line, len + 1) < 0) {
 		pr_err("no RAM at %#llx for the command line; use more --mem", LOW_CMDLINE);
 		return -EINVAL;
 	}
 	return 0;
+}
+
+static int open_initrd(const struct vm *vm, struct boot_file *f)
+{
+	int err = boot_file__open(f, vm->initrd, "initrd");
+
+	if (err || f->size)
+		return err;
+	pr_err("initrd %s: is empty; give another, or leave out --initrd", f->path);
+	boot_file__close(f);
+	return -EINVAL;
 }
 
 int boot__initrd(struct vm *vm, u64 floor, u64 limit, u64 *addr, u64 *size)
@@ -78,15 +98,10 @@ int boot__initrd(struct vm *vm, u64 floor, u64 limit, u64 *addr, u64 *size)
 	*addr = *size = 0;
 	if (!vm->initrd)
 		return 0;
-	err = boot_file__open(&f, vm->initrd, "initrd");
+	err = open_initrd(vm, &f);
 	if (err)
 		return err;
 	limit = MIN(limit, boot__low_end(vm));
-	if (!f.size) {
-		pr_err("initrd %s: is empty", f.path);
-		err = -EINVAL;
-		goto out;
-	}
 	if (f.size <= limit)
 		*addr = ALIGN_DOWN(limit - f.size, PAGE);
 	if (*addr < floor) {
@@ -103,36 +118,59 @@ out:
 	return err;
 }
 
-static int boot_setup(struct vm *vm)
+enum format { FORMAT_ELF, FORMAT_BZIMAGE };
+
+/* The opened kernel, and which format it has; a negative errno with a printed line. */
+static int open_kernel(const struct vm *vm, struct boot_file *f)
 {
 	u8 head[0x206] = { 0 };
-	struct boot_file f;
-	int err;
+	int err = boot_file__open(f, vm->kernel, "kernel");
 
-	if (!vm->kernel) {
-		pr_err("no kernel to boot; give --kernel FILE (a bzImage, or a PVH ELF)");
-		return -EINVAL;
-	}
-	err = boot_file__open(&f, vm->kernel, "kernel");
 	if (err)
 		return err;
-	err = boot_file__read(&f, 0, head, MIN(f.size, sizeof(head)));
-	if (err)
-		goto out;
-	if (!memcmp(head, ELFMAG, SELFMAG)) {
-		err = boot_elf__load(vm, &f);
-	} else if (!memcmp(head + 0x202, "HdrS", 4)) {
-		err = boot_bzimage__load(vm, &f);
-	} else {
+	err = boot_file__read(f, 0, head, MIN(f->size, sizeof(head)));
+	if (!err && !memcmp(head, ELFMAG, SELFMAG))
+		return FORMAT_ELF;
+	if (!err && !memcmp(head + 0x202, "HdrS", 4))
+		return FORMAT_BZIMAGE;
+	if (!err) {
 		pr_err(
 		    "kernel %s: is neither a bzImage nor an ELF file; give an x86-64 bzImage, or "
 		    "a vmlinux with CONFIG_PVH",
-		    f.path);
+		    f->path);
 		err = -EINVAL;
 	}
-out:
-	boot_file__close(&f);
+	boot_file__close(f);
 	return err;
+}
+
+int boot__check(const struct vm *vm)
+{
+	struct boot_file f;
+	int ret = open_kernel(vm, &f);
+
+	if (ret < 0)
+		return ret;
+	ret = ret == FORMAT_ELF ? boot_elf__check(vm, &f) : boot_bzimage__check(vm, &f);
+	boot_file__close(&f);
+	if (ret < 0 || !vm->initrd)
+		return ret;
+	ret = open_initrd(vm, &f);
+	if (ret == 0)
+		boot_file__close(&f);
+	return ret;
+}
+
+static int boot_setup(struct vm *vm)
+{
+	struct boot_file f;
+	int ret = open_kernel(vm, &f);
+
+	if (ret < 0)
+		return ret;
+	ret = ret == FORMAT_ELF ? boot_elf__load(vm, &f) : boot_bzimage__load(vm, &f);
+	boot_file__close(&f);
+	return ret;
 }
 
 static struct module boot_module = {

@@ -45,6 +45,13 @@ struct boot_map {
 unsigned int boot__map(const struct vm *vm, struct boot_map *map);
 /* The end of the RAM that starts at KERNEL_BASE, or 0. */
 u64 boot__low_end(const struct vm *vm);
+/*
+ * Whether vm->kernel is an image that can be booted, with vm->initrd and vm->params, as far as that can be known before
+ * there is RAM.  0 or a negative errno with a printed line.
+ */
+int boot__check(const struct vm *vm);
+/* Whether vm->params fits into @max characters. */
+int boot__check_cmdline(const struct vm *vm, u64 max);
 /* The command line at LOW_CMDLINE; @max is what the kernel takes, without the terminator. */
 int boot__cmdline(struct vm *vm, u64 max);
 /*
@@ -53,7 +60,10 @@ int boot__cmdline(struct vm *vm, u64 max);
  */
 int boot__initrd(struct vm *vm, u64 floor, u64 limit, u64 *addr, u64 *size);
 
-/* The loaders; @f is the opened kernel. */
+/* boot__check() of one format; @f is the opened kernel. */
+int boot_bzimage__check(const struct vm *vm, const struct boot_file *f);
+int boot_elf__check(const struct vm *vm, const struct boot_file *f);
+/* The loaders. */
 int boot_bzimage__load(struct vm *vm, const struct boot_file *f);
 int boot_elf__load(struct vm *vm, const struct boot_file *f);
 /* Command line, initrd above @kernel_end, and the start info at LOW_PVH_INFO. */

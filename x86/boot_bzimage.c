@@ -50,8 +50,7 @@ static int check_header(const struct boot_file *f, const struct setup_header *hd
 	if (hdr->boot_flag != 0xaa55 || hdr->version < VERSION_MIN ||
 	    !(hdr->loadflags & LOADED_HIGH)) {
 		pr_err("kernel %s: boot protocol %u.%02u is too old; lkvm needs a bzImage of Linux "
-		       "3.8 "
-		       "or newer",
+		       "3.8 or newer",
 		       f->path, hdr->version >> 8, hdr->version & 0xff);
 		return -EINVAL;
 	}
@@ -95,6 +94,36 @@ static void fill_map(const struct vm *vm, struct boot_params *bp)
 	bp->e820_entries = n;
 }
 
+/* The header, and where in the file what is behind the real-mode code begins. */
+static int examine_bzimage(const struct boot_file *f, struct setup_header *hdr, u64 *off)
+{
+	int err = read_header(f, hdr);
+
+	if (err)
+		return err;
+	err = check_header(f, hdr);
+	if (err)
+		return err;
+	/* 0 setup sectors stands for 4. */
+	*off = ((hdr->setup_sects ? hdr->setup_sects : 4) + 1) * SECTOR;
+	if (*off >= f->size || hdr->syssize * 16ULL > ALIGN_UP(f->size - *off, 16)) {
+		pr_err("kernel %s: is truncated: it has %llu bytes and should have %llu; copy or "
+		       "build it again",
+		       f->path, f->size, *off + hdr->syssize * 16ULL);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int boot_bzimage__check(const struct vm *vm, const struct boot_file *f)
+{
+	struct setup_header hdr;
+	u64 off;
+	int err = examine_bzimage(f, &hdr, &off);
+
+	return err ? err : boot__check_cmdline(vm, hdr.cmdline_size);
+}
+
 int boot_bzimage__load(struct vm *vm, const struct boot_file *f)
 {
 	u64 off, len, need, load, initrd, initrd_size;
@@ -102,20 +131,9 @@ int boot_bzimage__load(struct vm *vm, const struct boot_file *f)
 	struct setup_header *hdr = &bp.hdr;
 	int err;
 
-	err = read_header(f, hdr);
+	err = examine_bzimage(f, hdr, &off);
 	if (err)
 		return err;
-	err = check_header(f, hdr);
-	if (err)
-		return err;
-
-	/* 0 setup sectors stands for 4. */
-	off = ((hdr->setup_sects ? hdr->setup_sects : 4) + 1) * SECTOR;
-	if (off >= f->size || hdr->syssize * 16ULL > ALIGN_UP(f->size - off, 16)) {
-		pr_err("kernel %s: is truncated: it has %llu bytes and should have %llu", f->path,
-		       f->size, off + hdr->syssize * 16ULL);
-		return -EINVAL;
-	}
 	len = f->size - off; /* with a signature behind the kernel, if it has one */
 	need = MAX(len, (u64)hdr->init_size);
 	err = place(vm, f, hdr, need, &load);

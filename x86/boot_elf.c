@@ -59,7 +59,7 @@ static int read_ehdr(struct elf *elf)
 		return err;
 	elf->is64 = h.ident[EI_CLASS] == ELFCLASS64;
 	if ((!elf->is64 && h.ident[EI_CLASS] != ELFCLASS32) || h.ident[EI_DATA] != ELFDATA2LSB)
-		return bad(f, "is not a little-endian ELF file");
+		return bad(f, "is an ELF file that is not little-endian; give an x86-64 kernel");
 	err = boot_file__read(f, 0, &h, elf->is64 ? sizeof(h.e64) : sizeof(h.e32));
 	if (err)
 		return err;
@@ -67,9 +67,10 @@ static int read_ehdr(struct elf *elf)
 	type = h.e64.e_type;
 	machine = h.e64.e_machine;
 	if (machine != EM_X86_64 && machine != EM_386)
-		return bad(f, "is an ELF file for another machine, not x86");
+		return bad(f, "is an ELF file for another machine; give an x86-64 kernel");
 	if (type != ET_EXEC && type != ET_DYN)
-		return bad(f, "is an ELF file that is not executable");
+		return bad(
+		    f, "is an ELF file that is not executable; give a vmlinux, not an object file");
 	elf->entry = elf->is64 ? h.e64.e_entry : h.e32.e_entry;
 	elf->phoff = elf->is64 ? h.e64.e_phoff : h.e32.e_phoff;
 	elf->phentsize = elf->is64 ? h.e64.e_phentsize : h.e32.e_phentsize;
@@ -116,7 +117,8 @@ static int check_segments(const struct elf *elf, u64 low_end)
 			continue;
 		loads++;
 		if (s->off > elf->f->size || s->filesz > elf->f->size - s->off)
-			return bad(elf->f, "is truncated: a segment reaches beyond its end");
+			return bad(elf->f, "is truncated: a segment reaches beyond its end; copy "
+					   "or build it again");
 		if (s->filesz > s->memsz)
 			return bad(elf->f,
 				   "has a segment that is larger in the file than in memory");
@@ -233,35 +235,54 @@ static int check_entry(const struct elf *elf, u64 entry, const char *why)
 	return bad(elf->f, why);
 }
 
+/* All that can be said of the file where RAM ends at @low_end; 1 if it is a Multiboot image that wants *@want. */
+static int examine_elf(struct elf *elf, u64 low_end, u64 *entry, u32 *want)
+{
+	int err, multiboot = 0;
+
+	err = read_ehdr(elf);
+	if (err)
+		return err;
+	err = read_phdrs(elf);
+	if (err)
+		return err;
+	err = check_segments(elf, low_end);
+	if (err)
+		return err;
+	if (!elf->is64)
+		multiboot = boot_multiboot__find(elf->f, want);
+	if (multiboot < 0)
+		return multiboot;
+	*entry = elf->entry;
+	err = multiboot ? 0 : find_entry(elf, entry);
+	if (err)
+		return err;
+	err = check_entry(elf, *entry,
+			  multiboot ? "has an entry point outside of its segments"
+				    : "has a PVH entry point outside of its segments");
+	return err ? err : multiboot;
+}
+
+int boot_elf__check(const struct vm *vm, const struct boot_file *f)
+{
+	struct elf elf = { .f = f };
+	u64 entry;
+	u32 want = 0;
+	int ret = examine_elf(&elf, ~0ULL, &entry, &want);
+
+	return ret < 0 ? ret : boot__check_cmdline(vm, ~0ULL);
+}
+
 int boot_elf__load(struct vm *vm, const struct boot_file *f)
 {
 	struct elf elf = { .f = f };
-	int err, multiboot = 0;
+	int err, multiboot;
 	u64 entry, end;
 	u32 want = 0;
 
-	err = read_ehdr(&elf);
-	if (err)
-		return err;
-	err = read_phdrs(&elf);
-	if (err)
-		return err;
-	err = check_segments(&elf, boot__low_end(vm));
-	if (err)
-		return err;
-	if (!elf.is64)
-		multiboot = boot_multiboot__find(f, &want);
+	multiboot = examine_elf(&elf, boot__low_end(vm), &entry, &want);
 	if (multiboot < 0)
 		return multiboot;
-	entry = elf.entry;
-	err = multiboot ? 0 : find_entry(&elf, &entry);
-	if (err)
-		return err;
-	err = check_entry(&elf, entry,
-			  multiboot ? "has an entry point outside of its segments"
-				    : "has a PVH entry point outside of its segments");
-	if (err)
-		return err;
 	err = load_segments(vm, &elf, &end);
 	if (err)
 		return err;

@@ -21,7 +21,8 @@ int boot_file__open(struct boot_file *f, const char *path, const char *what)
 	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (f->fd < 0) {
 		err = -errno;
-		pr_err("%s %s: cannot open: %s", what, path, strerror(-err));
+		pr_err("%s %s: cannot open: %s; %s", what, path, strerror(-err),
+		       err == -EACCES ? "make it readable, or run as root" : "check the path");
 		return err;
 	}
 	if (fstat(f->fd, &st) < 0) {
@@ -31,7 +32,7 @@ int boot_file__open(struct boot_file *f, const char *path, const char *what)
 	}
 	if (!S_ISREG(st.st_mode)) {
 		err = -EINVAL;
-		pr_err("%s %s: is not a regular file", what, path);
+		pr_err("%s %s: is not a regular file; give one", what, path);
 		goto err_close;
 	}
 	f->size = st.st_size;
@@ -56,8 +57,9 @@ int boot_file__read(const struct boot_file *f, u64 off, void *buf, u64 len)
 	int err;
 
 	if (off > f->size || len > f->size - off) {
-		pr_err("%s %s: is truncated: wants %llu bytes at %llu, has %llu", f->what, f->path,
-		       len, off, f->size);
+		pr_err("%s %s: is truncated: wants %llu bytes at %llu, has %llu; copy or "
+		       "build it again",
+		       f->what, f->path, len, off, f->size);
 		return -EINVAL;
 	}
 	while (done < len) {

@@ -7,9 +7,12 @@
 
 #include <errno.h>
 #include <libfdt.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lkvm/layout.h"
 #include "lkvm/mem.h"
@@ -217,6 +220,25 @@ static int parse_dump(const char *arg)
 	return 0;
 }
 
+/* Found before anything is made, as far as it can be known without touching the file. */
+static int dtb_validate(void)
+{
+	char *copy = file ? strdup(file) : NULL;
+	struct stat st;
+	int err = 0;
+
+	if (!copy)
+		return 0;
+	if (stat(file, &st) == 0)
+		err = S_ISDIR(st.st_mode) ? EISDIR : access(file, W_OK) < 0 ? errno : 0;
+	else if (errno != ENOENT || !*file || access(dirname(copy), W_OK | X_OK) < 0)
+		err = errno;
+	free(copy);
+	if (err)
+		pr_err("--dump-dtb: cannot write %s: %s; name another file", file, strerror(err));
+	return -err;
+}
+
 /* Enough for 256 functions, a node for each CPU, and a command line of any length. */
 static u32 size_for(const struct vm *vm)
 {
@@ -269,6 +291,7 @@ static struct module dtb_module = {
 	.name = "dtb",
 	.level = MODULE_FIRMWARE,
 	.options = dtb_options,
+	.validate = dtb_validate,
 	.setup = dtb_setup,
 };
 LKVM_MODULE(dtb_module);

@@ -3,11 +3,8 @@
 /* `lkvm run`: options, checks, set-up, the guest's life, teardown. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lkvm/cmd.h"
@@ -15,6 +12,7 @@
 #include "lkvm/mem.h"
 #include "lkvm/module.h"
 #include "lkvm/vm.h"
+#include "x86/boot.h"
 #include "x86/control.h"
 #include "x86/options.h"
 #include "x86/run.h"
@@ -116,20 +114,6 @@ static int parse_quiet(const char *arg)
 	return 0;
 }
 
-static int check_file(const char *what, const char *path)
-{
-	struct stat st;
-	int ret = 0;
-
-	if (access(path, R_OK) < 0 || stat(path, &st) < 0)
-		ret = -errno;
-	else if (S_ISDIR(st.st_mode))
-		ret = -EISDIR;
-	if (ret < 0)
-		pr_err("cannot read %s %s: %s", what, path, strerror(-ret));
-	return ret;
-}
-
 /* A kernel that lkvm finds comes with its initrd; to one that is named nothing is added. */
 static int find_kernel(void)
 {
@@ -154,13 +138,11 @@ static int run_validate(void)
 		vm.ram_size = run__default_ram(run__host_ram());
 	if (!vm.kernel && find_kernel() < 0)
 		return -EINVAL;
-	if (check_file("the kernel", vm.kernel) < 0)
-		return -EINVAL;
-	if (vm.initrd && check_file("the initrd", vm.initrd) < 0)
-		return -EINVAL;
 	/* Linux is silent unless told where to talk; other payloads may take it for an argument. */
 	if (!vm.params && run__is_bzimage(vm.kernel))
 		vm.params = "console=ttyS0";
+	if (boot__check(&vm) < 0)
+		return -EINVAL;
 	return mem__check(vm.ram_size);
 }
 

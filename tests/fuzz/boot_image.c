@@ -85,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unused = next_fd();
 	err = boot_setup(&vm);
 	must(err <= 0 && errs == (err ? 1 : 0), "a refusal is one line, success is silent");
+	must(err || boot__check(&vm) == 0, "what boots has been found good before");
 	must(err || mem__ptr(mem, vm.entry, 1), "what boots begins in RAM");
 	must(err || !vm.entry_pvh || vm.entry < BIT(32), "in 32-bit mode below 4 GiB");
 	must(next_fd() == unused, "no file stays open");

@@ -47,6 +47,11 @@ static void refused(const void *image, size_t len, u64 ram, const char *why, con
 	if (errs != 1 || !strstr(last_err, why))
 		printf("# %d, %u lines: %s\n", err, errs, last_err);
 	mem__free(vm.mem);
+	/* All but what RAM has to say about it is known before there is any. */
+	last_err[0] = 0;
+	if (!strstr(why, "RAM") && !strstr(why, "--mem"))
+		ok(boot__check(&vm) == -EINVAL && errs == 2 && strstr(last_err, why),
+		   "%s: and before anything is made", text);
 }
 
 #define BZ_SETUP  4
@@ -406,11 +411,11 @@ static void test_elf_storm(void)
 
 static void test_files(void)
 {
+	static char long_line[4096];
 	struct vm vm = { 0 };
 
 	vm.mem = mem__new(-1, 16 * MiB);
 	errs = 0;
-	eq(boot_setup(&vm), (u64)-EINVAL, "no kernel");
 	vm.kernel = "/nonexistent/bzImage";
 	eq(boot_setup(&vm), (u64)-ENOENT, "a kernel that does not exist");
 	ok(strstr(last_err, "/nonexistent/bzImage"), "is named");
@@ -420,7 +425,7 @@ static void test_files(void)
 	mkfifo(kernel, 0600);
 	vm.kernel = kernel;
 	eq(boot_setup(&vm), (u64)-EINVAL, "a FIFO does not hang");
-	eq(errs, 4, "one line each");
+	eq(errs, 3, "one line each");
 	unlink(kernel);
 	put(initrd, "", 0);
 	bz_init();
@@ -428,6 +433,19 @@ static void test_files(void)
 	mem__free(vm.mem);
 	eq(boot(&vm, bz, BZ_LEN, 64 * MiB), (u64)-EINVAL, "an empty initrd");
 	mem__free(vm.mem);
+	eq(boot__check(&vm), (u64)-EINVAL, "is found before anything is made");
+	vm.initrd = "/nonexistent/initrd";
+	eq(boot__check(&vm), (u64)-ENOENT, "as is one that is not there");
+	vm.initrd = NULL;
+	eq(boot__check(&vm), 0, "without one all is well");
+	vm.params = memset(long_line, 'x', sizeof(long_line) - 1);
+	ok(boot__check(&vm) == -EINVAL && strstr(last_err, "shorten"), "but for a line too long");
+	put(kernel,
+	    "\x7f"
+	    "ELF",
+	    4);
+	vm.params = NULL;
+	ok(boot__check(&vm) == -EINVAL && strstr(last_err, "truncated"), "half a header");
 }
 
 int main(void)
