@@ -22,7 +22,9 @@ static void check_unit(const char *name, const struct host_iommu_info *info, voi
 	if (lacks)
 		printf("iommu %s: VT-d; not for --viommu=vtd-nested: it lacks %s\n", name, lacks);
 	else
-		printf("iommu %s: VT-d; it can nest (--viommu=vtd-nested)\n", name);
+		printf("iommu %s: VT-d; it can nest (--viommu=vtd-nested, if the host runs it with "
+		       "intel_iommu=on,sm_on)\n",
+		       name);
 }
 
 static void check_units(void)
@@ -86,7 +88,11 @@ static bool check_vfio(void)
 	check_memlock();
 	sysfs__for_each(check_device, &n);
 	if (!n)
-		printf("vfio: no PCI function is bound to vfio-pci; --vfio ADDR says how\n");
+		printf("vfio: no: no PCI function is bound to vfio-pci; for --vfio ADDR (see lspci "
+		       "-D), as root: modprobe vfio-pci; echo vfio-pci > "
+		       "/sys/bus/pci/devices/ADDR/driver_override; echo ADDR > "
+		       "/sys/bus/pci/devices/ADDR/driver/unbind; echo ADDR > "
+		       "/sys/bus/pci/drivers_probe\n");
 	return true;
 }
 

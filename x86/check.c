@@ -106,7 +106,7 @@ static bool check_ram(void)
 }
 
 static struct module check_module = {
-	.name = "check-ram",
+	.name = "vm-check", /* behind "vm" */
 	.level = MODULE_CORE,
 	.check = check_ram,
 };

@@ -28,13 +28,15 @@
 #define KVM_FEATURES		0x40000001
 #define KVM_FEATURE_EXT_DEST_ID BIT(15)
 
-#define LEAF7_EBX_SGX	       BIT(2)
-#define LEAF7_ECX_SGX_LC       BIT(30)
+#define LEAF1_ECX_VMX	       BIT(5)
 #define LEAF1_ECX_X2APIC       BIT(21)
 #define LEAF1_ECX_TSC_DEADLINE BIT(24)
 #define LEAF1_ECX_HYPERVISOR   BIT(31)
 #define LEAF1_EDX_HTT	       BIT(28)
+#define LEAF7_EBX_SGX	       BIT(2)
+#define LEAF7_ECX_SGX_LC       BIT(30)
 #define LEAF80000001_ECX_CMP   BIT(1)
+#define LEAF80000001_ECX_SVM   BIT(2)
 
 /* What clocks the APIC timer (SDM 3A 12.5.4): KVM's counts nanoseconds. */
 #define CRYSTAL_HZ 1000000000u
@@ -261,4 +263,16 @@ unsigned int cpuid__phys_bits(const struct kvm_cpuid2 *c)
 		return FIELD(eax, 7, 0);
 	}
 	return 36; /* what processors without the leaf have */
+}
+
+bool cpuid__nests(const struct kvm_cpuid2 *c)
+{
+	for (u32 i = 0; i < c->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &c->entries[i];
+
+		if ((e->function == 1 && (e->ecx & LEAF1_ECX_VMX)) ||
+		    (e->function == 0x80000001 && (e->ecx & LEAF80000001_ECX_SVM)))
+			return true;
+	}
+	return false;
 }

@@ -59,5 +59,7 @@ void cpuid__set_topology(struct kvm_cpuid2 *cpuid, unsigned int index, unsigned 
 void cpuid__set_clock(struct kvm_cpuid2 *cpuid, u32 tsc_khz);
 /* Guest-physical address bits. */
 unsigned int cpuid__phys_bits(const struct kvm_cpuid2 *cpuid);
+/* Whether a guest with it can run guests (VMX or SVM). */
+bool cpuid__nests(const struct kvm_cpuid2 *cpuid);
 
 #endif

@@ -38,36 +38,42 @@ static const struct {
 	{ KVM_CAP_IMMEDIATE_EXIT, "IMMEDIATE_EXIT", "4.13" },
 };
 
-/* /dev/kvm, or a negative errno with a printed line. */
-static int open_kvm(void)
+#define WHY_SIZE 256
+
+/* /dev/kvm, or a negative errno with the reason and the remedy in @why. */
+static int open_kvm(char why[WHY_SIZE])
 {
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	int err = errno, version;
 
 	if (fd < 0) {
-		pr_err(
-		    "cannot open /dev/kvm: %s; %s", strerror(err),
-		    err == EACCES || err == EPERM
-			? "join the group that owns it (usually kvm), or run as root"
-			: "load kvm_intel or kvm_amd, and enable virtualisation in the firmware");
+		snprintf(why, WHY_SIZE, "cannot open /dev/kvm: %s; %s", strerror(err),
+			 err == EACCES || err == EPERM
+			     ? "join the group that owns it (usually kvm), or run as root"
+			     : "modprobe kvm_intel or kvm_amd, and enable virtualisation in the "
+			       "firmware");
 		return -err;
 	}
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
-	if (version != KVM_API_VERSION) {
-		pr_err("/dev/kvm speaks API version %d, not %d; update the host's kernel", version,
-		       KVM_API_VERSION);
-		close(fd);
-		return -EPROTO;
-	}
+	if (version == KVM_API_VERSION)
+		return fd;
+	snprintf(why, WHY_SIZE, "/dev/kvm speaks API version %d, not %d; update the host's kernel",
+		 version, KVM_API_VERSION);
+	close(fd);
+	return -EPROTO;
+}
+
+/* 0, or -EOPNOTSUPP with the reason in @why. */
+static int check_needed(int kvm_fd, char why[WHY_SIZE])
+{
 	for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++) {
-		if (ioctl(fd, KVM_CHECK_EXTENSION, needed[i].cap) > 0)
+		if (ioctl(kvm_fd, KVM_CHECK_EXTENSION, needed[i].cap) > 0)
 			continue;
-		pr_err("KVM lacks %s; lkvm needs a host kernel of %s or newer", needed[i].name,
-		       needed[i].since);
-		close(fd);
+		snprintf(why, WHY_SIZE, "KVM lacks %s; lkvm needs a host kernel of %s or newer",
+			 needed[i].name, needed[i].since);
 		return -EOPNOTSUPP;
 	}
-	return fd;
+	return 0;
 }
 
 static int enable_cap(int vm_fd, u32 cap, const char *name, u64 arg)
@@ -175,13 +181,18 @@ static void vm_teardown(struct vm *vm)
 
 static int vm_setup(struct vm *vm)
 {
+	char why[WHY_SIZE];
 	int ret;
 
 	raise_fd_limit();
 	vm->vm_fd = -1;
-	vm->kvm_fd = open_kvm();
-	if (vm->kvm_fd < 0)
-		return vm->kvm_fd;
+	vm->kvm_fd = ret = open_kvm(why);
+	if (ret >= 0)
+		ret = check_needed(vm->kvm_fd, why);
+	if (ret < 0) {
+		pr_err("%s", why);
+		goto err;
+	}
 	ret = check_limits(vm);
 	if (ret < 0)
 		goto err;
@@ -221,24 +232,44 @@ void vm__stop(struct vm *vm, int status)
 	loop__stop(vm->loop, status);
 }
 
-static bool vm_check(void)
+static bool say_needed(int kvm_fd)
 {
-	int fd = open_kvm();
-	struct kvm_cpuid2 *cpuid;
+	char why[WHY_SIZE];
 
-	if (fd < 0)
+	if (check_needed(kvm_fd, why) < 0) {
+		printf("kvm capabilities: no: %s\n", why);
 		return false;
-	cpuid = cpuid__supported(fd);
-	printf("kvm: ok (up to %d vCPUs, %u physical address bits)\n", MIN(max_vcpus(fd), CPUS_MAX),
-	       cpuid ? cpuid__phys_bits(cpuid) : 0);
-	/* All of them, or open_kvm() would have said which is not. */
-	printf("kvm capabilities: ok (");
+	}
+	printf("kvm capabilities: yes (");
 	for (unsigned int i = 0; i < ARRAY_SIZE(needed); i++)
 		printf("%s%s", i ? " " : "", needed[i].name);
 	printf(")\n");
+	return true;
+}
+
+static bool vm_check(void)
+{
+	char why[WHY_SIZE];
+	int fd = open_kvm(why);
+	struct kvm_cpuid2 *cpuid;
+	bool good;
+
+	if (fd < 0) {
+		printf("kvm: no: %s\n", why);
+		return false;
+	}
+	cpuid = cpuid__supported(fd);
+	printf("kvm: yes (up to %d vCPUs, %u physical address bits)\n",
+	       MIN(max_vcpus(fd), CPUS_MAX), cpuid ? cpuid__phys_bits(cpuid) : 0);
+	good = say_needed(fd);
+	if (cpuid && cpuid__nests(cpuid))
+		printf("nested kvm: yes (guests have KVM themselves)\n");
+	else
+		printf("nested kvm: no: the host's KVM does not offer it; for guests that run "
+		       "guests: reload kvm_intel or kvm_amd with nested=1\n");
 	free(cpuid);
 	close(fd);
-	return true;
+	return good;
 }
 
 static struct module vm_module = {

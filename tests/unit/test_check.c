@@ -189,7 +189,8 @@ static void test_vfio(void)
 	SAYS(good = check_vfio());
 	ok(good, "no VFIO is no failure");
 	ok(has("iommufd: no: ") && has("modprobe iommufd") && has("iommu: no: no VT-d") &&
-	       has("intel_iommu=on,sm_on") && has("no PCI function is bound"),
+	       has("intel_iommu=on,sm_on") && has("no PCI function is bound") &&
+	       has("echo ADDR > /sys/bus/pci/drivers_probe"),
 	   "each missing thing comes with how to get it");
 	units = 2;
 	lacking = "NEST";

@@ -204,6 +204,21 @@ static void test_clock(void)
 	free(cpuid);
 }
 
+static void test_nests(void)
+{
+	cpuid = calloc(1, sizeof(*cpuid) + 8 * sizeof(cpuid->entries[0]));
+	leaf(1, 0, 0);
+	leaf(0x80000001, 0, 0);
+	cpuid->entries[1].ecx = LEAF1_ECX_VMX;
+	ok(!cpuid__nests(cpuid), "neither VMX nor SVM: guests have no KVM");
+	cpuid->entries[1].ecx = LEAF80000001_ECX_SVM;
+	ok(cpuid__nests(cpuid), "SVM: they have");
+	cpuid->entries[1].ecx = 0;
+	cpuid->entries[0].ecx = LEAF1_ECX_VMX;
+	ok(cpuid__nests(cpuid), "VMX: too");
+	free(cpuid);
+}
+
 /* --- Destinations --- */
 
 static void test_destinations(void)
@@ -267,6 +282,7 @@ int main(void)
 	test_cmp_legacy("Genu", 1, 1);
 	test_cmp_legacy("Genu", 4, 1);
 	test_clock();
+	test_nests();
 	test_destinations();
 	test_event();
 	return tap_done();
