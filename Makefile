@@ -5,6 +5,7 @@
 # make unit       unit tests alone, under ASan and UBSan
 # make lint       cppcheck
 # make guest      freestanding guests alone
+# make program    commands, errors and statuses, with such guests
 # make fuzz       fuzzers, FUZZ_SECONDS=60 each
 # make demo       the main job, three kernels deep
 # make install    to PREFIX, below DESTDIR
@@ -117,7 +118,11 @@ $(O)/guest/boot32.elf: $(O)/guest/boot.elf
 guest: $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm
 	$(Q)LKVM=$(O)/lkvm tests/guest/run $(O)/guest
 
-.PHONY: guest
+# The program around them: commands, errors, statuses.
+program: $(O)/guest/loop.elf $(O)/lkvm
+	$(Q)LKVM=$(O)/lkvm GUESTS=$(O)/guest tests/unit/run tests/guest/program
+
+.PHONY: guest program
 
 # Fuzzers (docs/testing.md): FUZZ_SECONDS each.
 FUZZERS	:= $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))

@@ -237,7 +237,7 @@ int cmd_run(int argc, char **argv)
 	if (options__parse(argc, argv, parse_kernel, &help) < 0)
 		return VM_USAGE;
 	if (help) {
-		printf("Usage: lkvm run [OPTION]... [KERNEL]\n");
+		printf("Usage: lkvm run [OPTION]... [KERNEL]\nboot a kernel\n");
 		cmd_run__usage();
 		return 0;
 	}
