@@ -3,15 +3,6 @@
 #
 # For the benches that run in the lab's host.
 
-# As bare as lkvm is: no default devices, no graphics.  A program, so that timeout can run it.
-cat >/tmp/q35 <<'END'
-#!/bin/sh
-exec /qemu/lib/ld.so --argv0 qemu-system-x86_64 --library-path /qemu/lib /qemu/bin/qemu-system-x86_64 \
-	-L /qemu/share -accel kvm -cpu host -M q35 -nodefaults -no-user-config -no-reboot \
-	-display none -serial stdio "$@"
-END
-chmod +x /tmp/q35
-
 # Busybox's date has no fractions of a second; this has hundredths.
 uptime_ms() {
 	awk '{ printf "%d\n", $1 * 1000 }' /proc/uptime
