@@ -82,7 +82,7 @@ bench: lkvm
 # The VT-d room as built for lkvm, without the machine around it.  Stripped: valgrind cannot read what
 # every compiler writes about lines.
 $(O)/bench/vtd: tests/bench/vtd.c tests/unit/vtd_tables.h $(O)/x86/mem.o $(O)/x86/util.o \
-		$(filter-out $(addprefix $(O)/iommu/,vtd.o dmar.o debug.o verbs.o),$(filter $(O)/iommu/%,$(OBJS)))
+		$(filter-out $(addprefix $(O)/iommu/,vtd.o turn.o dmar.o debug.o verbs.o),$(filter $(O)/iommu/%,$(OBJS)))
 	@mkdir -p $(@D)
 	@echo "  BENCH   $@"
 	$(Q)$(CC) $(CFLAGS) $(BASE) $(HARDEN) $(LDHARD) -Wl,--strip-debug -o $@ $(filter %.c %.o,$^)

@@ -138,6 +138,7 @@ static void update(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
 	struct vtd_ctx ctx;
 	int err;
 
+	vtd->work += VTD_WORK_LOOKUP;
 	err = vtd_entry__lookup(vtd, dev->sid, b->pasid == HOST_RID ? DMA_NO_PASID : b->pasid, &ctx,
 				&fault);
 	if (!covers(m, b, &ctx, !err))
@@ -185,6 +186,7 @@ static bool discover(struct vtd *vtd, struct vtd_bind *dev, u32 pasid)
 	struct vtd_ctx ctx;
 	struct binding *b = NULL;
 
+	vtd->work += VTD_WORK_LOOKUP;
 	if (vtd_entry__lookup(vtd, dev->sid, pasid, &ctx, &fault) && absent(fault.reason))
 		return true;
 	if (dev->n_pasids < BIND_PASIDS)
@@ -225,6 +227,7 @@ static void update_pasids(struct vtd *vtd, struct vtd_bind *dev, const struct bi
 {
 	const u32 end = pasid_end(vtd, dev);
 
+	bind__work(vtd, dev);
 	for (struct binding *b = dev->pasids; b; b = b->next)
 		if (m->any_pasid || b->pasid == m->pasid)
 			update(vtd, dev, b, m);
@@ -234,9 +237,11 @@ static void update_pasids(struct vtd *vtd, struct vtd_bind *dev, const struct bi
 		if (m->pasid < end && !find(dev, m->pasid))
 			discover(vtd, dev, m->pasid);
 	} else {
-		for (u32 p = 0; vtd_entry__next_pasid(vtd, dev->sid, &p, end); p++)
+		for (u32 p = 0; vtd_entry__next_pasid(vtd, dev->sid, &p, end); p++) {
+			bind__work(vtd, dev);
 			if (!find(dev, p) && !discover(vtd, dev, p))
 				break;
+		}
 	}
 	prune(dev);
 }

@@ -78,6 +78,12 @@ struct bind_match {
 	u32 pasid;
 };
 
+/* All bindings of @dev are passed by. */
+static inline void bind__work(struct vtd *vtd, const struct vtd_bind *dev)
+{
+	vtd->work += (1 + dev->n_pasids) * VTD_WORK_BINDING;
+}
+
 /* --- bind.c --- */
 /* Bring what @match covers to what the guest's tables say now.  Translation is on, or nothing
  * happens. */

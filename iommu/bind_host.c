@@ -78,6 +78,7 @@ int bind_host__nest(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
 
 	if (!hwpt)
 		return -ENOMEM;
+	vtd->work += 3 * VTD_WORK_HOST; /* alloc, attach, free */
 	err = dev->host.ops->alloc(dev->host.dev, s1, &hwpt->id);
 	trace(hwpt_alloc, "%s pasid=%s hwpt=%u pgtbl=0x%llx width=%u result=%d",
 	      bind__bdf(dev->sid), bind__pasid(b->pasid), hwpt->id, s1->pgtbl, s1->width, err);
@@ -105,6 +106,7 @@ int bind_host__parent(struct vtd *vtd, struct vtd_bind *dev, struct binding *b)
 		b->stuck = false;
 		return 0;
 	}
+	vtd->work += 2 * VTD_WORK_HOST; /* attach, free */
 	err = dev->host.ops->attach(dev->host.dev, b->pasid, dev->host.parent);
 	trace(bind_parent, "%s pasid=%s hwpt=%u result=%d", bind__bdf(dev->sid),
 	      bind__pasid(b->pasid), dev->host.parent, err);
@@ -122,6 +124,7 @@ int bind_host__block(struct vtd *vtd, struct vtd_bind *dev, struct binding *b)
 
 	if (b->state == BIND_BLOCKED)
 		return 0;
+	vtd->work += 2 * VTD_WORK_HOST; /* detach, free */
 	err = dev->host.ops->detach(dev->host.dev, b->pasid);
 	trace(bind_detach, "%s pasid=%s hwpt=%u result=%d", bind__bdf(dev->sid),
 	      bind__pasid(b->pasid), b->hwpt ? b->hwpt->id : dev->host.parent, err);
@@ -158,6 +161,7 @@ static void settle(struct vtd *vtd, struct vtd_bind *dev, struct binding *b)
 
 void bind_host__settle(struct vtd *vtd, struct vtd_bind *dev)
 {
+	bind__work(vtd, dev);
 	settle(vtd, dev, &dev->rid);
 	for (struct binding *b = dev->pasids; b; b = b->next)
 		settle(vtd, dev, b);

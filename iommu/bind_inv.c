@@ -45,6 +45,7 @@ static void queue_domain(struct binding *b, bool any, u16 did)
 void bind__queue_domain(struct vtd *vtd, bool any, u16 did)
 {
 	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next) {
+		bind__work(vtd, dev);
 		queue_domain(&dev->rid, any, did);
 		for (struct binding *b = dev->pasids; b; b = b->next)
 			queue_domain(b, any, did);
@@ -72,6 +73,7 @@ static void queue_pasid(struct binding *b, const struct vtd_inv *inv)
 void bind__queue_pasid(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next) {
+		bind__work(vtd, dev);
 		queue_pasid(&dev->rid, inv);
 		for (struct binding *b = dev->pasids; b; b = b->next)
 			queue_pasid(b, inv);
@@ -88,6 +90,7 @@ static bool invalidate(struct vtd *vtd, struct vtd_bind *dev, struct binding *b,
 	trace(bind_inv, "%s pasid=%s hwpt=%u %s=%u done=%u result=%d", bind__bdf(dev->sid),
 	      bind__pasid(b->pasid), b->hwpt->id, inv->npages == ~0ULL ? "all" : "ranges", n, done,
 	      err);
+	vtd->work += VTD_WORK_HOST;
 	vtd->stats.host_inv_calls++;
 	vtd->stats.host_inv_ranges += MIN(done, n);
 	b->invalidations += MIN(done, n);
@@ -114,6 +117,7 @@ static void flush(struct vtd *vtd, struct vtd_bind *dev, struct binding *b)
 void bind__flush(struct vtd *vtd)
 {
 	for (struct vtd_bind *dev = vtd->binds; dev; dev = dev->next) {
+		bind__work(vtd, dev);
 		flush(vtd, dev, &dev->rid);
 		for (struct binding *b = dev->pasids; b; b = b->next)
 			flush(vtd, dev, b);

@@ -53,6 +53,8 @@ void vtd_devtlb__respond(struct vtd *vtd, u16 sid, u32 pasid, u16 prgi, enum dma
 void vtd_devtlb__changed(struct vtd *vtd, u64 addr, u64 len)
 {
 	for (struct dma_listener *l = vtd->listeners; l; l = l->next)
-		if (!l->ats)
+		if (!l->ats) {
 			l->invalidate(l, DMA_NO_PASID, addr, len, false);
+			vtd->work += VTD_WORK_HOST;
+		}
 }

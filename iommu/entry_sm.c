@@ -228,10 +228,12 @@ bool vtd_entry__next_pasid(struct vtd *vtd, u16 sid, u32 *pasid, u32 end)
 	for (u32 p = *pasid; p < end; p = (p | 63) + 1) {
 		const u64 *table;
 
+		vtd->work++;
 		if (!entry__read(vtd, SMC_PTR(smc) + (p >> 6) * 8, &dir, 1))
 			return false;
 		if (!(dir & 1) || (dir & (GENMASK(11, 2) | entry__above_haw(vtd))))
 			continue;
+		vtd->work += 64;
 		table = mem__ptr(vtd->mem, ALIGN_DOWN(dir, 4 * KiB), 4 * KiB);
 		for (u32 q = p; table && q < end && q <= (p | 63); q++)
 			if (READ_ONCE(table[(q & 63) * 8]) & 1) {

@@ -18,6 +18,7 @@ void vtd_inv__context(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	struct bind_match match = { .any_pasid = true, .any_sid = true, .any_did = true };
 
+	vtd->work += VTD_WORK_CONTEXTS;
 	bind__flush(vtd);
 	vtd_change__drop(vtd, vtd_cache__inv_context, inv);
 	vtd_devtlb__changed(vtd, 0, 0);
@@ -37,6 +38,7 @@ void vtd_inv__pasid_cache(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	struct bind_match match = { .any_sid = true, .any_did = true, .any_pasid = true };
 
+	vtd->work += VTD_WORK_CONTEXTS;
 	bind__flush(vtd);
 	vtd_change__drop(vtd, vtd_cache__inv_pasid, inv);
 	vtd_devtlb__changed(vtd, 0, 0);
@@ -56,6 +58,7 @@ void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	struct vtd_inv within = *inv;
 
+	vtd->work += VTD_WORK_IOTLB;
 	/* Address bits above MGAW are ignored (6.5.2.3, 11.4.6.4). */
 	within.addr &= BIT(vtd__mgaw(vtd)) - 1;
 	vtd_cache__inv_iotlb(vtd->cache, &within);
@@ -67,6 +70,7 @@ void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
 
 void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv)
 {
+	vtd->work += VTD_WORK_IOTLB;
 	vtd_cache__inv_piotlb(vtd->cache, inv);
 	changed(vtd, inv, inv->gran == VTD_GRAN_PAGE);
 	bind__queue_pasid(vtd, inv);
@@ -77,6 +81,10 @@ static void clear(struct vtd_cache *cache, const struct vtd_inv *inv)
 	vtd_cache__clear(cache);
 }
 
+/*
+ * A register write does this once and at once: it is about what one descriptor can ask for, and the
+ * bit of GSTS that follows says that it is done (11.4.4.2).
+ */
 void vtd_inv__all(struct vtd *vtd)
 {
 	const struct bind_match everything = { .any_sid = true,

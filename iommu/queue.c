@@ -5,8 +5,11 @@
  * A write to the tail runs the queue there and then, until it is empty or a descriptor is refused.
  * What a descriptor asks for may be batched on its way to the host (vtd_inv__sync) and to KVM's
  * interrupt routes; both batches are closed before a wait descriptor completes, and when the run
- * ends.  A run is bounded: the tail cannot move while it lasts, the head moves by one descriptor at
- * a time, and the largest queue holds 32768.
+ * ends.
+ *
+ * A run holds the loop's lock, so it is bounded by the work that it does (VTD_WORK_TURN): what a driver
+ * submits at once is done within the write, but a guest can queue tens of thousands of descriptors that
+ * each take milliseconds.  The event loop goes on with those, as hardware would after the write.
  */
 
 #include "iommu/names.h"
@@ -55,8 +58,10 @@ static void run__settle(struct run *run)
 	if (run->settled)
 		return;
 	vtd_inv__sync(run->vtd);
-	if (run->iec)
+	if (run->iec) {
 		irq__refresh(run->vtd->irq);
+		run->vtd->work += VTD_WORK_ROUTES;
+	}
 	run->iec = false;
 	run->settled = true;
 }
@@ -343,6 +348,7 @@ static enum iqei desc__execute(struct run *run, const u64 *q)
 	if ((q[0] & ~type__bits(run, type)) || (q[1] & ~types[type].hi) || q[2] || q[3])
 		return IQEI_RESERVED;
 	run->settled = run->settled && type == DESC_WAIT;
+	run->vtd->work += VTD_WORK_DESC;
 	err = types[type].execute(run, q);
 	if (!err)
 		run->vtd->stats.desc[type]++;
@@ -416,13 +422,18 @@ void vtd_queue__run(struct vtd *vtd)
 	/* IQA may have shrunk or widened under a queue in use: keep the head inside and aligned. */
 	if (!err)
 		vtd->iqh = ALIGN_DOWN(vtd->iqh, run.width) & (run.size - 1);
-	while (!err && queue__runs(vtd))
+	vtd->work = 0;
+	while (!err && queue__runs(vtd) && vtd->work < VTD_WORK_TURN)
 		err = queue__step(&run);
 
 	/* 6.5.2.11: also what is ahead of a bad descriptor completes as normal. */
 	run__settle(&run);
 	if (run.timeout)
 		run__time_out(&run);
+	if (!err && queue__runs(vtd)) {
+		trace(vtd_inv, "more in the next turn, from 0x%llx to 0x%llx", vtd->iqh, vtd->iqt);
+		vtd_turn__ask(vtd);
+	}
 	if (err) {
 		trace(vtd_inv, "IQE at 0x%llx: IQEI %u (%s)", vtd->iqh, err, vtd_name__iqei(err));
 		vtd->stats.iqe[err]++;

@@ -102,6 +102,9 @@ static int viommu__setup(struct vm *vm)
 	vtd->cache = vtd_cache__new();
 	if (!vtd->cache)
 		goto no_cache;
+	err = vtd_turn__init(vtd);
+	if (err)
+		goto no_turn;
 	err = bus__add(vm->mmio, &vtd->mmio);
 	if (err) {
 		pr_err("vIOMMU: its registers at 0x%llx collide with another device (%s)", VTD_BASE,
@@ -115,6 +118,8 @@ static int viommu__setup(struct vm *vm)
 	return 0;
 
 no_bus:
+	vtd_turn__exit(vtd);
+no_turn:
 	vtd_cache__free(vtd->cache);
 	free(vtd);
 	return err;
@@ -132,6 +137,7 @@ static void viommu__teardown(struct vm *vm)
 	if (!vtd)
 		return;
 	bus__del(&vtd->mmio);
+	vtd_turn__exit(vtd);
 	vtd_bind__free(vtd);
 	vtd_cache__free(vtd->cache);
 	free(vtd);

@@ -8,6 +8,7 @@
  *   regs.c       register file, GCMD                      11.4
  *   cap.c        CAP and ECAP from the options            11.4.2-3
  *   queue.c      invalidation queue                       6.5.2
+ *   turn.c       its next turn of the event loop
  *   fault.c      fault recording, event interrupts        7.2, 7.3
  *   remap.c      interrupt remapping                      5.1
  *   entry.c      root and context entries                 3.4, 9.1-9.4
@@ -40,6 +41,7 @@
 
 struct vtd_cache;
 struct vtd_bind;
+struct loop_fd;
 
 /* From --viommu=vtd[,option...] or vtd-nested. */
 struct vtd_config {
@@ -175,6 +177,9 @@ struct vtd {
 	struct vtd_bind *binds;		/* bind.c: one per assigned device, linked */
 	struct dma_listener *listeners; /* devtlb.c */
 	struct vtd_stats stats;
+	u64 work; /* in this turn of the queue, see VTD_WORK_TURN */
+	int turn_fd;
+	struct loop_fd *turn_lfd; /* turn.c */
 	/* The host refused what keeps a device in bounds: the VM is being stopped, and nothing that
 	 * waits for an invalidation may complete any more. */
 	bool isolation_lost;
@@ -229,8 +234,35 @@ void vtd_regs__access(struct bus_region *r, u64 off, u8 *data, u32 len, bool wri
 void vtd_regs__reset(struct vtd *vtd);
 
 /* --- queue.c --- */
-/* Fetch and execute descriptors while the queue may run (6.5.2). */
+/*
+ * Fetch and execute descriptors while the queue may run (6.5.2), for one turn: what is left then is
+ * for the event loop.
+ */
 void vtd_queue__run(struct vtd *vtd);
+
+/*
+ * What a turn of the queue does, in units of about one table entry looked at (a few nanoseconds), so
+ * that it does not depend on the clock.  Who works for a descriptor adds to vtd->work; a turn ends with
+ * the descriptor that reaches VTD_WORK_TURN, after a few milliseconds at most but for what that one
+ * does: all PASIDs of all devices, each of them attached anew, if the guest has made it that.
+ */
+enum {
+	VTD_WORK_DESC = 64,	 /* any descriptor */
+	VTD_WORK_CONTEXTS = 512, /* searching the context cache */
+	VTD_WORK_IOTLB = 4096,	 /* searching the IOTLB */
+	VTD_WORK_BINDING = 16,	 /* passing by a binding, */
+	VTD_WORK_LOOKUP = 128,	 /* and looking up its entry */
+	VTD_WORK_HOST = 4096,	 /* a call to the host's IOMMU, or into vhost */
+	VTD_WORK_ROUTES = 65536, /* setting KVM's interrupt routes */
+	VTD_WORK_TURN = 1 << 20,
+};
+
+/* --- turn.c --- */
+/* -errno and a printed line on failure. */
+int vtd_turn__init(struct vtd *vtd);
+void vtd_turn__exit(struct vtd *vtd);
+/* Have vtd_queue__run() called from the event loop, soon. */
+void vtd_turn__ask(struct vtd *vtd);
 
 /* --- fault.c --- */
 /* Record (or drop, or suppress by FPD) and raise the event interrupt (7.2, 7.3). */

@@ -31,6 +31,12 @@ void irq__refresh(struct irqchip *irq)
 {
 }
 
+void vtd_turn__ask(struct vtd *unit)
+{
+	fprintf(stderr, "vtd: an operation is more than one turn of the queue\n");
+	exit(1);
+}
+
 void vm__stop(struct vm *vm, int status)
 {
 	fprintf(stderr, "vtd: the machine was stopped with status %d\n", status);

@@ -21,6 +21,10 @@ void irq__refresh(struct irqchip *irq)
 {
 }
 
+void vtd_turn__ask(struct vtd *unit)
+{
+}
+
 #define QUEUE  0x200000ULL
 #define STATUS 0x210000ULL
 

@@ -14,7 +14,7 @@ const struct irq_remap_ops vtd_remap_ops;
 
 static const struct module *registered;
 static const char *fails; /* the step that fails */
-static int bus_regions, caches;
+static int bus_regions, caches, turns;
 static bool dma_set, irq_set;
 
 void module__register(struct module *m)
@@ -38,6 +38,21 @@ struct vtd_cache *vtd_cache__new(void)
 void vtd_cache__free(struct vtd_cache *cache)
 {
 	caches--;
+}
+
+int vtd_turn__init(struct vtd *vtd)
+{
+	if (failing("turn")) {
+		pr_err("told by the real one");
+		return -EMFILE;
+	}
+	turns++;
+	return 0;
+}
+
+void vtd_turn__exit(struct vtd *vtd)
+{
+	turns--;
 }
 
 int bus__add(struct bus *bus, struct bus_region *r)
@@ -136,7 +151,7 @@ static void test_cpus(void)
 
 static void test_setup(void)
 {
-	static const char *const steps[] = { "cache", "bus" };
+	static const char *const steps[] = { "cache", "turn", "bus" };
 	struct vm vm = { .phys_bits = 39 };
 
 	parse("off");
@@ -151,18 +166,20 @@ static void test_setup(void)
 		errors_printed = 0;
 		ok(registered->setup(&vm) < 0 && !vm.vtd && errors_printed == 1,
 		   "%s fails: so does set-up, with one line", fails);
-		ok(!bus_regions && !caches && !dma_set && !irq_set, "and leaves nothing behind");
+		ok(!bus_regions && !caches && !turns && !dma_set && !irq_set,
+		   "and leaves nothing behind");
 	}
 	fails = NULL;
 	eq(registered->setup(&vm), 0, "set up");
-	ok(vm.vtd && bus_regions == 1 && caches == 1 && dma_set && irq_set, "registers and hooks");
+	ok(vm.vtd && bus_regions == 1 && caches == 1 && turns == 1 && dma_set && irq_set,
+	   "registers and hooks");
 	vm.vtd->gsts = VTD_GCMD_TE;
 	fake__forget();
 	registered->reset(&vm);
 	eq(vm.vtd->gsts, 0, "reset clears the registers");
 	ok(!strcmp(inv_log, "AB") && refreshed == 1, "then caches, bindings and routes");
 	registered->teardown(&vm);
-	ok(!vm.vtd && !bus_regions && !caches, "torn down");
+	ok(!vm.vtd && !bus_regions && !caches && !turns, "torn down");
 
 	irq_set = false;
 	parse("vtd,ir=off");

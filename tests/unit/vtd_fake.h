@@ -80,6 +80,15 @@ void irq__refresh(struct irqchip *irq)
 	refreshed++;
 }
 
+/* How often the queue was left for another turn, and what each invalidation costs of one. */
+static unsigned int turns_asked;
+static u64 inv_work;
+
+void vtd_turn__ask(struct vtd *vtd)
+{
+	turns_asked++;
+}
+
 /* The invalidations in order: a letter each (c, p, i, P, A for all, s for sync). */
 static char inv_log[256];
 static struct vtd_inv inv_last;
@@ -97,21 +106,25 @@ static void inv__note(char c, const struct vtd_inv *inv)
 void vtd_inv__context(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	inv__note('c', inv);
+	vtd->work += inv_work;
 }
 
 void vtd_inv__pasid_cache(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	inv__note('p', inv);
+	vtd->work += inv_work;
 }
 
 void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	inv__note('i', inv);
+	vtd->work += inv_work;
 }
 
 void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	inv__note('P', inv);
+	vtd->work += inv_work;
 }
 
 void vtd_inv__all(struct vtd *vtd)
@@ -136,7 +149,7 @@ static inline void fake__forget(void)
 	memset(inv_log, 0, sizeof(inv_log));
 	memset(&inv_last, 0, sizeof(inv_last));
 	memset(&msi_last, 0, sizeof(msi_last));
-	msi_sent = refreshed = errors_printed = 0;
+	msi_sent = refreshed = errors_printed = turns_asked = 0;
 }
 
 /* A unit after reset, empty memory, nothing noted. */
