@@ -10,7 +10,10 @@
 #include "iommu/vtd.h"
 #include "iommu/vtd_regs.h"
 
-/* Everything that is emulated, as far as a common guest can use it. */
+/*
+ * Everything that is emulated but for two things that Linux would use to no gain: caching mode would
+ * have it invalidate also what it maps, and 57 address bits give all its tables a fifth level.
+ */
 const struct vtd_config vtd_config_emulated = {
 	.aw = 48,
 	.scalable = true,
@@ -26,6 +29,7 @@ const struct vtd_config vtd_config_emulated = {
 	.ir = true,
 	.eim = true,
 	.sc = true,
+	.ssads = true,
 	.ats = true,
 	.pri = true,
 	.pasid_bits = 20,

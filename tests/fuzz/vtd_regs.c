@@ -170,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		cfg.ir = cfg.eim = false;
 	if (how & 2) {
 		cfg.scalable = cfg.fs = cfg.nest = cfg.srs = false;
-		cfg.eafs = cfg.smpwc = cfg.fs1gp = false;
+		cfg.eafs = cfg.smpwc = cfg.ssads = cfg.fs1gp = false;
 		cfg.pasid_bits = 0;
 		cfg.pri = false;
 	}

@@ -349,13 +349,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned int requests = 0;
 
 	cfg.fl5 = how & 4;
+	cfg.ssads = how & 16;
 	cfg.aw = how & 8 ? 39 : cfg.fl5 ? 57 : 48;
 	guest_reset();
 	if (vtd_cap__build(&cfg, &vtd.cap, &vtd.ecap))
 		cfg = config_all();
 	unit_init(&vtd, cfg, how & 3);
-	if (how & 16)
-		vtd.ecap |= ECAP_SSADS;
 	vtd.cache = cache;
 	memset(arena(), 0, ARENA_SIZE);
 	vtd.root = ARENA | (u64)(how & 3) << 10;

@@ -2,7 +2,7 @@
 
 /*
  * Five levels of either stage, pages of 1 GiB, and the flags by which tables say what was used: extended
- * accessed ones of a first stage, accessed and dirty ones of a second.  Needs --viommu=vtd,aw=57,ssad.
+ * accessed ones of a first stage, accessed and dirty ones of a second.  Needs --viommu=vtd,aw=57.
  */
 
 #include "vtd.h"

@@ -43,8 +43,8 @@ static void test_default(void)
 	eq(ecap & ~(GENMASK(17, 8) | GENMASK(23, 20) | GENMASK(39, 35)),
 	   BIT(0) | BIT(1) | BIT(2) | BIT(29) | BIT(33) | BIT(42) | BIT(3) | BIT(4) | BIT(6) |
 	       BIT(7) | BIT(26) | BIT(31) | BIT(34) | BIT(40) | BIT(43) | BIT(46) | BIT(47) |
-	       BIT(48),
-	   "C QI DT IR EIM PT SC NEST PRS SRS NWFS EAFS PASID PDS SMTS SSTS FSTS SMPWCS "
+	       BIT(45) | BIT(48),
+	   "C QI DT IR EIM PT SC NEST PRS SRS NWFS EAFS PASID PDS SMTS SSADS SSTS FSTS SMPWCS "
 	   "and nothing else");
 	ok(VTD_FRCD + 16 * VTD_NFRCD <= 0x1000 && VTD_IOTLB + 8 <= VTD_FRCD,
 	   "the movable registers fit and do not overlap");
@@ -65,8 +65,8 @@ static void test_options(void)
 	eq(FIELD(cap, 12, 8) << 8 | FIELD(cap, 21, 16), 14 << 8 | 56, "SAGAW 39 48 57, MGAW 57");
 	eq(build(&vtd_config_emulated, "5lp,cm=on"), 0, "5lp and cm");
 	eq(cap & (BIT(60) | BIT(7)), BIT(60) | BIT(7), "FS5LP and CM");
-	eq(build(&vtd_config_emulated, "ssad"), 0, "ssad");
-	eq(ecap & BIT(45), BIT(45), "SSADS");
+	eq(build(&vtd_config_emulated, "ssad=off"), 0, "ssad=off");
+	eq(ecap & BIT(45), 0, "no SSADS");
 	eq(build(&vtd_config_emulated, "pasid=12"), 0, "pasid=12");
 	eq(FIELD(ecap, 40, 35), 32 | 11, "PASID, PSS 11");
 	eq(build(&vtd_config_emulated, "pasid=off"), 0, "pasid=off");
@@ -82,7 +82,7 @@ static void test_follow(void)
 	eq(build(&vtd_config_emulated, "scalable=off"), 0,
 	   "scalable=off takes what needs it along");
 	eq(ecap & (BIT(26) | BIT(31) | BIT(34) | GENMASK(40, 35) | BIT(43) | GENMASK(48, 46) |
-		   BIT(29) | BIT(42)),
+		   BIT(29) | BIT(42) | BIT(45)),
 	   0, "nothing of scalable mode is left in ECAP");
 	eq(cap & (BIT(56) | BIT(60)), 0, "nor in CAP");
 	eq(FIELD(cap, 12, 8), 6, "the legacy second stage is");
@@ -90,14 +90,14 @@ static void test_follow(void)
 	eq((ecap & (BIT(3) | BIT(4) | GENMASK(23, 20))) | (cap & BIT(62)), 0,
 	   "takes EIM, MHMV and ESIRTPS along");
 	eq(build(&vtd_config_emulated, "ss=off"), 0, "ss=off");
-	eq(ecap & (BIT(46) | BIT(26)), 0, "takes NEST along");
+	eq(ecap & (BIT(46) | BIT(45) | BIT(26)), 0, "takes NEST and SSADS along");
 	eq(build(&vtd_config_emulated, "ats=off"), 0, "ats=off");
 	eq(ecap & (BIT(2) | BIT(29) | BIT(33) | BIT(42)), 0, "takes NWFS, PRS and PDS along");
 	eq(build(&vtd_config_emulated, "pri=off"), 0, "pri=off");
 	eq(ecap & (BIT(2) | BIT(29) | BIT(33) | BIT(42)), BIT(2) | BIT(33),
 	   "takes PDS along and leaves DT");
 	eq(build(&vtd_config_emulated, "smpwc=off"), 0, "smpwc=off");
-	eq(ecap & BIT(34), 0, "takes EAFS along");
+	eq(ecap & (BIT(34) | BIT(45)), 0, "takes EAFS and SSADS along");
 }
 
 static void test_refused(void)

@@ -109,7 +109,7 @@ static const struct test sm_tests[] = {
 	{ "AW is ignored for first-stage", PE_, 0, 0, 7 << 2, NONE, 0, false },
 	{ "SSPTPTR is ignored for first-stage", PE_, 0, 0, GENMASK(45, 12), NONE, 0, false },
 	{ "but not what is above HAW", PE_, 0, 0, BIT(46), NONE, 0x5a, false },
-	{ "SSADE without SSADS, first-stage", PE_, 0, 0, BIT(9), NONE, 0x5a, false },
+	{ "SSADE is ignored for first-stage", PE_, 0, 0, BIT(9), NONE, 0, false },
 	{ "PASID entry bit 80", PE_, 1, 0, BIT(16), NONE, 0x5a, false },
 	{ "PASID entry bit 86", PE_, 1, 0, BIT(22), NONE, 0x5a, false },
 	{ "PWSNP without SMPWCS", ECAP, 0, BIT(48), 0, NONE, 0x5a, false },
@@ -143,8 +143,7 @@ static const struct test sm_tests[] = {
 	{ "PGTT=2, AW=3", PE_, 0, 7 << 6, 2 << 6 | 3 << 2, NONE, 0x5b, false },
 	{ "PGTT=2, SSPTPTR above HAW", PE_, 0, 7 << 6, 2 << 6 | 2 << 2 | BIT(46), NONE, 0x5a,
 	  false },
-	{ "PGTT=2, SSADE without SSADS", PE_, 0, 7 << 6, 2 << 6 | 2 << 2 | BIT(9), NONE, 0x5a,
-	  false },
+	{ "PGTT=2, SSADE", PE_, 0, 7 << 6, 2 << 6 | 2 << 2 | BIT(9), NONE, 0, false },
 	{ "PGTT=3, AW=2", PE_, 0, 7 << 6, 3 << 6 | 2 << 2, NONE, 0, false },
 	{ "PGTT=3, AW=1, FSPTPTR within", PE_, 0, 7 << 6, 3 << 6 | 1 << 2, NONE, 0, false },
 };
@@ -233,7 +232,6 @@ static void test_decode(void)
 	sm_good();
 	pasid_set(&vtd, SID, 7, PE(3) | 1 << 2 | 0x400000 | BIT(9), 77 | PE_PWSNP,
 		  0x500000 | BIT(0) | 1 << 2 | BIT(4) | BIT(7));
-	vtd.ecap |= ECAP_SSADS;
 	eq(vtd_entry__lookup(&vtd, SID, 7, &ctx, &fault), 0, "nested entry is accepted");
 	ok(!ctx.legacy && ctx.pgtt == VTD_PGTT_NESTED && ctx.did == 77 && ctx.pasid == 7 &&
 	       ctx.fsptr == 0x500000 && ctx.fs_levels == 5 && ctx.sre && ctx.wpe && ctx.eafe &&
@@ -253,6 +251,13 @@ static void test_decode(void)
 	put(pasid_gpa(&vtd, SID, 0), PE(4) | BIT(9));
 	put(pasid_gpa(&vtd, SID, 0) + 16, 0);
 	eq(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault), 0, "SSADE with SSADS is, too");
+	for (u64 pgtt = 1; pgtt <= 4; pgtt++) {
+		sm_good();
+		vtd.ecap &= ~ECAP_SSADS;
+		pasid_set(&vtd, SID, 0, PE(pgtt) | PE_AW48 | BIT(9), 1, 0);
+		ok(vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault) && fault.reason == 0x5a,
+		   "PGTT=%llu, SSADE without SSADS", pgtt);
+	}
 
 	/* Capabilities that this unit does not offer today decide all the same. */
 	sm_good();

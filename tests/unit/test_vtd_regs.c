@@ -351,7 +351,7 @@ static void test_iotlb(void)
 	ok(!strcmp(inv_log, ""), "half of IOTLB triggers nothing");
 	fake__free(vtd);
 
-	nested.ss = nested.nest = nested.sc = false;
+	nested.ss = nested.nest = nested.sc = nested.ssads = false;
 	nested.cm = nested.assigned = true;
 	vtd = fake__new(&nested);
 	eq(rd(vtd, VTD_VER, 4), 0x60, "SAGAW=0: version 6.0");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
-/* Dirty tracking by the second stage's D bits (VT-d 3.7.2); needs --viommu=vtd,ssad. */
+/* Dirty tracking by the second stage's D bits (VT-d 3.7.2). */
 
 #include "nested.h"
 
