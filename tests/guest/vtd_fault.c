@@ -165,6 +165,42 @@ static void errors(void)
 	vtd_stop();
 }
 
+/* The largest queue, full: more than is done before the write of the tail is over. */
+static void full(void)
+{
+	const u32 entries = 4096 << 7 >> 4, end = (entries - 1) * 16;
+	volatile u32 *status = (u32 *)T_STATUS;
+	u32 done = 0;
+	u64 head;
+	bool early = false, back = false;
+
+	vtd_start_queue(TTM_LEGACY);
+	vtd_command(G_QIE, false);
+	vw64(R_IQA, T_LARGE | 7);
+	for (u32 i = 0; i < entries; i++) {
+		at64(T_LARGE + i * 16)[0] = i & 1 ? INV_WAIT_SW(i) : INV_IOTLB_GLOBAL;
+		at64(T_LARGE + i * 16)[1] = i & 1 ? T_STATUS : 0;
+	}
+	*status = 0;
+	vtd_command(G_QIE, true);
+	vw64(R_IQT, end);
+	do {
+		const u32 now = *status;
+
+		head = vr64(R_IQH);
+		early |= now && head < (now + 1) * 16;
+		back |= now < done;
+		done = now;
+	} while (head != end && !vr32(R_FSTS));
+	report_eq(head, end, "a full queue is executed to its tail");
+	report_eq(*status, entries - 3, "with its last wait");
+	report(!early && !back, "a wait completes in its turn");
+	vtd_stop();
+	vtd_start_queue(TTM_LEGACY);
+	report(vtd_inv(INV_IOTLB_GLOBAL, 0), "and a small one works again");
+	vtd_stop();
+}
+
 int main(void)
 {
 	irq_init();
@@ -176,5 +212,6 @@ int main(void)
 	interrupt();
 	completion();
 	errors();
+	full();
 	return 0;
 }

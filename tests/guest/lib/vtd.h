@@ -12,6 +12,7 @@
  *	1003_0000	PASID directory, PASID table (+1000)
  *	1004_0000	page request queue
  *	1010_0000	the page that DMA aims at; others at +20_0000 and +30_0000
+ *	1080_0000	a queue of the largest size
  */
 
 #include "pci.h"
@@ -26,6 +27,7 @@
 #define T_PDIR	  (T_ROOT + 0x30000)
 #define T_PTABLE  (T_ROOT + 0x31000)
 #define T_PRQ	  (T_ROOT + 0x40000)
+#define T_LARGE	  (T_ROOT + 0x800000)
 #define PAGE_A	  (T_ROOT + 0x100000)
 #define PAGE_B	  (PAGE_A + 0x200000)
 #define PAGE_C	  (PAGE_A + 0x300000)
