@@ -75,6 +75,18 @@ static int map_buffer(struct walk *w, u64 addr, u64 len, bool in)
 	return 0;
 }
 
+/* There is room: no chain has more descriptors. */
+static void add_span(struct virtq_chain *c, const struct vring_desc *d, bool in)
+{
+	if (!d->len)
+		return;
+	c->span[c->span_out + c->span_in] = (struct virtq_span){ d->addr, d->len };
+	if (in)
+		c->span_in++;
+	else
+		c->span_out++;
+}
+
 static const char *add_buffer(struct walk *w, const struct vring_desc *d)
 {
 	bool in = d->flags & VRING_DESC_F_WRITE;
@@ -95,16 +107,19 @@ static const char *add_buffer(struct walk *w, const struct vring_desc *d)
 	err = map_buffer(w, d->addr, d->len, in);
 	if (!err && !c->error) {
 		*(in ? &c->in_len : &c->out_len) += d->len;
+		add_span(c, d, in);
 		return NULL;
 	}
 	/* From here on only the last descriptor counts, in a chain emptied before. */
 	if (!c->error)
 		c->error = err;
+	c->span_out = c->span_in = 0;
 	if (err || !last || !in) {
 		c->nout = c->nin = 0;
 		c->out_len = c->in_len = 0;
 	} else {
 		c->in_len = d->len;
+		add_span(c, d, in);
 	}
 	return NULL;
 }
@@ -149,6 +164,7 @@ const char *virtq__walk(struct virtio_dev *dev, struct virtq *vq, u16 head, stru
 
 	c->head = head;
 	c->error = c->nout = c->nin = 0;
+	c->span_out = c->span_in = 0;
 	c->out_len = c->in_len = 0;
 	for (;;) {
 		struct vring_desc d;

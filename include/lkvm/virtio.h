@@ -65,8 +65,13 @@ struct virtq_chain {
 	u16 head;
 	int error;
 	int nout, nin;
+	int span_out, span_in;
 	u64 out_len, in_len; /* bytes in the pieces given */
 	struct iovec iov[VIRTIO_CHAIN_IOV];
+	/* The same bytes by their DMA addresses, out first: for what outlives the turn (lkvm/dma.h). */
+	struct virtq_span {
+		u64 addr, len;
+	} span[VIRTIO_QUEUE_MAX];
 };
 
 struct virtio_dev {

@@ -29,11 +29,23 @@ static void dev_write(struct virtio_dev *d, u32 off, const u8 *data, u32 len)
 	memcpy(config + off, data, len);
 }
 
+static u64 spans(const struct virtq_span *span, int n)
+{
+	u64 len = 0;
+
+	for (int i = 0; i < n; i++)
+		len += span[i].len;
+	return len;
+}
+
 static void check_chain(const struct virtq_chain *c)
 {
 	must(c->nout >= 0 && c->nin >= 0 && c->nout + c->nin <= VIRTIO_CHAIN_IOV, "few pieces");
 	must(iov__len(c->iov, c->nout) == c->out_len, "the out length is that of the pieces");
 	must(iov__len(c->iov + c->nout, c->nin) == c->in_len, "and the in length");
+	must(c->span_out + c->span_in <= VIRTIO_QUEUE_MAX, "as few addresses as descriptors");
+	must(spans(c->span, c->span_out) == c->out_len, "for all that is read");
+	must(spans(c->span + c->span_out, c->span_in) == c->in_len, "and written");
 	for (int i = 0; i < c->nout + c->nin; i++) {
 		const u8 *p = c->iov[i].iov_base;
 

@@ -9,7 +9,7 @@
 static struct virtq vq;
 static struct virtio_dev dev = { .vq = &vq };
 static struct virtq_chain chain;
-static unsigned int signals, agains;
+static unsigned int signals, agains, bad_spans;
 static const char *failed;
 
 void virtio__fail(struct virtio_dev *d, const char *why)
@@ -47,9 +47,23 @@ static void fresh(u16 size, u64 features)
 	virtq__enable(&dev, &vq);
 }
 
+static u64 spans(int first, int n)
+{
+	u64 len = 0;
+
+	for (int i = first; i < first + n; i++)
+		len += chain.span[i].len;
+	return len;
+}
+
 static int pop(void)
 {
-	return virtq__pop(&dev, 0, &chain);
+	int n = virtq__pop(&dev, 0, &chain);
+
+	if (n > 0)
+		bad_spans += spans(0, chain.span_out) != chain.out_len ||
+			     spans(chain.span_out, chain.span_in) != chain.in_len;
+	return n;
 }
 
 static void test_good(const char *how)
@@ -67,6 +81,9 @@ static void test_good(const char *how)
 	ok(chain.iov[0].iov_base == ram + DRV_DATA && chain.iov[1].iov_len == 512 &&
 	       chain.iov[2].iov_base == ram + DRV_DATA + 0x3000,
 	   "%s: its pieces", how);
+	ok(chain.span_out == 1 && chain.span_in == 2 && chain.span[1].addr == DRV_DATA + 0x1000 &&
+	       chain.span[1].len == 512,
+	   "%s: their addresses", how);
 	eq(drv_used_idx(), 0, "%s: not yet used", how);
 	virtq__push(&dev, 0, chain.head, 513);
 	ok(drv_used_idx() == 1 && drv_used_id(0) == 3 && drv_used_len(0) == 513,
@@ -514,5 +531,6 @@ int main(void)
 	test_iommu();
 	test_turns();
 	test_random();
+	eq(bad_spans, 0, "addresses always are as long as pieces");
 	return tap_done();
 }
