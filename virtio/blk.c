@@ -26,9 +26,13 @@ static struct blk *to_blk(struct virtio_dev *dev)
 	return container_of(dev, struct blk, dev);
 }
 
-static void answer(struct blk *blk, unsigned int q, u16 head, u8 *status, u8 val, u64 written)
+/* The status goes where its address leads now, which may not be where it led at first. */
+static void answer(struct blk *blk, unsigned int q, u16 head, u64 status, u8 val, u64 written)
 {
-	WRITE_ONCE(*status, val);
+	if (dma__write(&blk->dev.pci.dma, status, &val, 1)) {
+		virtio__fail(&blk->dev, "a status byte cannot be reached any more");
+		return;
+	}
 	virtq__push(&blk->dev, q, head, MIN(written + 1, 0xffffffffu));
 	blk->dirty |= BIT(q);
 }
@@ -70,11 +74,24 @@ static bool in_bounds(const struct blk *blk, u64 sector, u64 len)
 	return len % SECTOR == 0 && sector <= sectors && len / SECTOR <= sectors - sector;
 }
 
-/* Give a request to the host; false if that is not possible. */
-static bool begin(struct blk *blk, unsigned int q, u16 head, enum blk_op op, u64 sector,
-		  const struct iovec *iov, int n, u8 *status)
+/* For blk_drain.c: the data of @req, which lies behind header or in front of the status in @c. */
+static void keep_spans(struct blk_req *req, const struct virtq_chain *c)
 {
-	struct blk_req *req = malloc(sizeof(*req) + n * sizeof(*iov));
+	bool in = req->op == BLK_READ;
+	struct virtq_span *span = (struct virtq_span *)(req->iov + req->nv);
+
+	req->nspans = in ? c->span_in : c->span_out;
+	req->skip = in ? 0 : sizeof(struct virtio_blk_outhdr);
+	memcpy(span, c->span + (in ? c->span_out : 0), req->nspans * sizeof(*span));
+	req->span = span;
+}
+
+/* Give a request of @c to the host; false if that is not possible. */
+static bool begin(struct blk *blk, unsigned int q, const struct virtq_chain *c, enum blk_op op,
+		  u64 sector, const struct iovec *iov, int n, u64 status)
+{
+	size_t spans = (c->span_out + c->span_in) * sizeof(c->span[0]);
+	struct blk_req *req = malloc(sizeof(*req) + n * sizeof(*iov) + spans);
 
 	if (!req)
 		return false;
@@ -86,24 +103,28 @@ static bool begin(struct blk *blk, unsigned int q, u16 head, enum blk_op op, u64
 		.nv = n,
 		.epoch = blk->dev.epoch,
 		.queue = q,
-		.head = head,
+		.head = c->head,
 		.status = status,
 	};
 	req->v = req->iov;
 	memcpy(req->iov, iov, n * sizeof(*iov));
 	req->left = req->len = iov__len(iov, n);
+	if (blk->dev.pci.dma.ops && op != BLK_FLUSH)
+		keep_spans(req, c);
 	blk_aio__start(blk, req);
 	return true;
 }
 
 /*
- * Do, or begin, one request.  @in is without the status byte.  Returns the status, or -1 if the
- * request has begun and answers later.
+ * Do, or begin, one request, with @nin pieces in front of the status byte.  Returns the status, or
+ * -1 if the request has begun and answers later.
  */
-static int request(struct blk *blk, unsigned int q, u16 head, struct iovec *out, int nout,
-		   struct iovec *in, int nin, u8 *status, u64 *written)
+static int request(struct blk *blk, unsigned int q, struct virtq_chain *c, int nin, u64 status,
+		   u64 *written)
 {
+	struct iovec *out = c->iov, *in = c->iov + c->nout;
 	struct virtio_blk_outhdr hdr;
+	int nout = c->nout;
 	u64 len;
 
 	if (iov__read(out, nout, &hdr, sizeof(hdr)) != sizeof(hdr))
@@ -117,7 +138,7 @@ static int request(struct blk *blk, unsigned int q, u16 head, struct iovec *out,
 			return VIRTIO_BLK_S_IOERR;
 		if (!len)
 			return VIRTIO_BLK_S_OK;
-		if (!begin(blk, q, head, BLK_READ, hdr.sector, in, nin, status))
+		if (!begin(blk, q, c, BLK_READ, hdr.sector, in, nin, status))
 			return VIRTIO_BLK_S_IOERR;
 		return -1;
 	case VIRTIO_BLK_T_OUT:
@@ -126,13 +147,13 @@ static int request(struct blk *blk, unsigned int q, u16 head, struct iovec *out,
 			return VIRTIO_BLK_S_IOERR;
 		if (!len)
 			return VIRTIO_BLK_S_OK;
-		if (!begin(blk, q, head, BLK_WRITE, hdr.sector, out, nout, status))
+		if (!begin(blk, q, c, BLK_WRITE, hdr.sector, out, nout, status))
 			return VIRTIO_BLK_S_IOERR;
 		return -1;
 	case VIRTIO_BLK_T_FLUSH:
 		if (blk->file->ro)
 			return VIRTIO_BLK_S_OK;
-		if (!begin(blk, q, head, BLK_FLUSH, 0, in, 0, status))
+		if (!begin(blk, q, c, BLK_FLUSH, 0, in, 0, status))
 			return VIRTIO_BLK_S_IOERR;
 		return -1;
 	case VIRTIO_BLK_T_DISCARD:
@@ -148,20 +169,22 @@ static int request(struct blk *blk, unsigned int q, u16 head, struct iovec *out,
 
 static void handle(struct blk *blk, unsigned int q, struct virtq_chain *c)
 {
-	struct iovec *in = c->iov + c->nout, *last = in + c->nin - 1;
 	int nin = c->nin, status = VIRTIO_BLK_S_IOERR;
-	u64 written = 0;
-	u8 *where;
+	const struct virtq_span *span;
+	struct iovec *last;
+	u64 written = 0, where;
 
 	if (!c->in_len) {
 		virtio__fail(&blk->dev, "a request without a status byte that can be reached");
 		return;
 	}
-	where = (u8 *)last->iov_base + --last->iov_len;
-	if (!last->iov_len)
+	span = &c->span[c->span_out + c->span_in - 1];
+	where = span->addr + span->len - 1;
+	last = &c->iov[c->nout + nin - 1];
+	if (!--last->iov_len)
 		nin--;
 	if (!c->error)
-		status = request(blk, q, c->head, c->iov, c->nout, in, nin, where, &written);
+		status = request(blk, q, c, nin, where, &written);
 	if (status >= 0)
 		answer(blk, q, c->head, where, status, written);
 }
@@ -174,6 +197,7 @@ static void notify(struct virtio_dev *dev, unsigned int q)
 
 	/* One that is done in place is enough for a turn. */
 	blk->slow = false;
+	blk->looks = 0;
 	for (n = 0; n < VIRTIO_QUEUE_MAX && !blk->slow && virtq__pop(dev, q, &c) > 0; n++)
 		handle(blk, q, &c);
 	blk_aio__submit(blk);
@@ -243,11 +267,14 @@ int blk__init(struct blk *blk, struct vm *vm, struct blk_file *file, unsigned in
 	err = virtio_pci__add(vm, &blk->dev, blk->name);
 	if (err)
 		blk_aio__exit(blk);
+	else
+		blk_drain__init(blk);
 	return err;
 }
 
 void blk__exit(struct blk *blk)
 {
+	blk_drain__exit(blk);
 	blk->dev.epoch++; /* what is still out answers nobody */
 	blk_aio__exit(blk);
 	virtio_pci__del(&blk->dev);

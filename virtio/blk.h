@@ -3,8 +3,9 @@
 #define VIRTIO_BLK_H
 
 /*
- * A disk in four parts: blk_file.c opens the image (and is the module with the option), blk.c
+ * A disk in five parts: blk_file.c opens the image (and is the module with the option), blk.c
  * understands the requests (virtio 5.2), blk_aio.c does them, blk_zero.c those that carry no data.
+ * blk_drain.c keeps those that are under way from outliving the IOMMU's translations.
  */
 
 #include <libaio.h>
@@ -40,6 +41,7 @@ enum blk_op { BLK_READ, BLK_WRITE, BLK_FLUSH };
 /* A request at the host. */
 struct blk_req {
 	struct iocb iocb;
+	struct blk_req *next, **pprev; /* blk->out; then blk->held */
 	enum blk_op op;
 	bool sync;	 /* a write that must be on the medium when it completes */
 	u64 pos;	 /* what is still to do: bytes from here, */
@@ -50,8 +52,15 @@ struct blk_req {
 	/* Where the answer goes. */
 	u32 epoch;
 	u16 queue, head;
-	u64 len; /* of all data */
-	u8 *status;
+	u64 len;    /* of all data */
+	u64 status; /* DMA address */
+	int err;    /* while it is held */
+	/* blk_drain.c: the data by its DMA addresses, behind @skip bytes; none without an IOMMU. */
+	const struct virtq_span *span;
+	int nspans;
+	u64 skip;
+	bool awaited; /* an invalidation waits for it */
+	bool revoked; /* because its memory has been taken back */
 	struct iovec iov[];
 };
 
@@ -69,6 +78,13 @@ struct blk {
 	struct loop_fd *lfd;
 	unsigned int inflight, nbatch;
 	struct iocb *batch[BLK_BATCH];
+	struct blk_req *out;  /* begun and not finished */
+	struct blk_req *held; /* finished, and to be answered by the loop */
+	bool hold;	      /* there they go */
+	unsigned int awaited; /* of those out */
+	/* blk_drain.c */
+	struct dma_listener listener;
+	u32 looks; /* at translations since the guest was last served */
 };
 
 /* @vm->loop, @vm->pci and @vm->cpus are used.  0 or a negative errno with a printed line. */
@@ -89,6 +105,12 @@ void blk_aio__submit(struct blk *blk);
 void blk_aio__reap(struct blk *blk);
 /* Wait until the host has let go of all buffers. */
 void blk_aio__drain(struct blk *blk);
+/* The same for those that are awaited; all answers are left to the loop. */
+void blk_aio__await(struct blk *blk);
+
+/* Have invalidations wait for requests whose memory they take back. */
+void blk_drain__init(struct blk *blk);
+void blk_drain__exit(struct blk *blk);
 
 /* Find out what the host can do to an opened image. */
 void blk_zero__probe(struct blk_file *file);

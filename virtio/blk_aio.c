@@ -65,13 +65,45 @@ static void enqueue(struct blk *blk, struct blk_req *req)
 	blk->batch[blk->nbatch++] = &req->iocb;
 }
 
+/* Nothing of @req is at the host any more, nor will be. */
+static void end(struct blk *blk, struct blk_req *req, int err)
+{
+	*req->pprev = req->next;
+	if (req->next)
+		req->next->pprev = req->pprev;
+	blk->awaited -= req->awaited;
+	if (!blk->hold) {
+		blk__done(blk, req, err);
+		return;
+	}
+	req->err = err;
+	req->next = blk->held;
+	blk->held = req;
+}
+
+/* Those that were held are done now. */
+static void answer_held(struct blk *blk)
+{
+	while (blk->held) {
+		struct blk_req *req = blk->held;
+
+		blk->held = req->next;
+		blk__done(blk, req, req->err);
+	}
+}
+
 void blk_aio__start(struct blk *blk, struct blk_req *req)
 {
 	void *bounce = NULL;
 
+	req->next = blk->out;
+	req->pprev = &blk->out;
+	if (req->next)
+		req->next->pprev = &req->next;
+	blk->out = req;
 	if (needs_bounce(blk, req)) {
 		if (posix_memalign(&bounce, blk->file->align, BOUNCE_SIZE)) {
-			blk__done(blk, req, -ENOMEM);
+			end(blk, req, -ENOMEM);
 			return;
 		}
 	}
@@ -85,12 +117,12 @@ static void finished(struct blk *blk, struct blk_req *req, long res)
 	u64 n;
 
 	if (res < 0 || req->op == BLK_FLUSH) {
-		blk__done(blk, req, res < 0 ? res : 0);
+		end(blk, req, res < 0 ? res : 0);
 		return;
 	}
 	n = MIN((u64)res, req->left);
 	if (!n) { /* the image has become shorter */
-		blk__done(blk, req, -EIO);
+		end(blk, req, -EIO);
 		return;
 	}
 	if (req->bounce && req->op == BLK_READ)
@@ -99,9 +131,11 @@ static void finished(struct blk *blk, struct blk_req *req, long res)
 	req->pos += n;
 	req->left -= n;
 	if (!req->left)
-		blk__done(blk, req, 0);
+		end(blk, req, 0);
 	else if (req->epoch != blk->dev.epoch) /* reset meanwhile: nobody waits for the rest */
-		blk__done(blk, req, -ECANCELED);
+		end(blk, req, -ECANCELED);
+	else if (req->revoked) /* the rest has no memory */
+		end(blk, req, -EFAULT);
 	else
 		enqueue(blk, req);
 }
@@ -155,6 +189,7 @@ static bool take(struct blk *blk, long min)
 
 void blk_aio__reap(struct blk *blk)
 {
+	answer_held(blk);
 	while (blk->inflight && take(blk, 0))
 		blk_aio__submit(blk);
 	blk__signal(blk);
@@ -162,15 +197,33 @@ void blk_aio__reap(struct blk *blk)
 
 void blk_aio__drain(struct blk *blk)
 {
+	answer_held(blk);
 	blk_aio__submit(blk);
 	while (blk->inflight && take(blk, 1))
 		blk_aio__submit(blk);
 }
 
+void blk_aio__await(struct blk *blk)
+{
+	u64 one = 1;
+
+	blk->hold = true;
+	blk_aio__submit(blk);
+	while (blk->awaited && take(blk, 1))
+		blk_aio__submit(blk);
+	blk->hold = false;
+	/* The counter is 64 bits wide: it does not fill. */
+	if (blk->held && write(blk->event, &one, sizeof(one)) < 0)
+		virtio__fail(&blk->dev, "an eventfd cannot be written");
+}
+
 /* Edge-triggered, as doorbells are. */
 static void completed(void *arg, u32 events)
 {
-	blk_aio__reap(arg);
+	struct blk *blk = arg;
+
+	blk->looks = 0;
+	blk_aio__reap(blk);
 }
 
 int blk_aio__init(struct blk *blk, struct loop *loop, unsigned int depth)

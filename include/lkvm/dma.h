@@ -6,9 +6,10 @@
  * A PCI function's view of memory.  A device is never given a guest-physical address to use: it has
  * a dma_as, and every access goes through it, translated when there is an IOMMU.
  *
- * A pointer from here is good until the device returns to the loop; a mapping that outlives that (an
- * AIO in flight) is what real hardware's posted transactions are, and the RAM behind it stays mapped
- * for the life of the VM.  Loop lock held for all calls.
+ * A pointer from here is good until the device returns to the loop: then the guest may end the
+ * translation, and is promised that nothing happens by it once that is over (VT-d 6.5.4, draining).
+ * Who needs one for longer, as an AIO in flight does, listens (struct dma_listener).  The RAM
+ * behind it stays mapped for the life of the VM.  Loop lock held for all calls.
  */
 
 #include <sys/uio.h>
@@ -92,14 +93,17 @@ struct dma_as {
 };
 
 /*
- * One that keeps translations beyond a call, and is told when they end: a device-TLB, or a vhost
- * backend.  Filled by its owner, kept until dma__unlisten().  Nothing here may be called from
- * within the callbacks but dma__map() and the like.
+ * One that keeps translations beyond a turn of the loop, and is told when they end: a device-TLB, a
+ * vhost backend, a disk with requests at the host.  Filled by its owner, kept until
+ * dma__unlisten().  Nothing here may be called from within the callbacks but dma__map() and the like.
  */
 struct dma_listener {
 	/*
 	 * Forget translations of [@addr, @addr + @len) with @pasid (DMA_NO_PASID: those of requests
-	 * without), @len of 0: of all addresses; @all: whatever their PASID.
+	 * without), @len of 0: of all addresses; @all: whatever their PASID.  When this returns
+	 * there will be no access by them any more, those under way included.  A translation that is
+	 * now the same may be kept: by now the IOMMU's caches have forgotten, too.  Accesses of its
+	 * own (answers, faults, interrupts) are for a later turn: ask with DMA_PROBE here.
 	 *
 	 * A device-TLB (@ats) hears what the guest asks of it (VT-d 6.5.2.5, 6.5.2.8), anything else
 	 * every invalidation that may concern it, as DMA_NO_PASID, coarser than needed.

@@ -8,12 +8,17 @@
 #include <fcntl.h>
 #include <libaio.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* --- A host that can be made to do less, or refuse --- */
 
 static bool host_short, host_no_fdsync, host_one;
+/* It does nothing before it is waited for. */
+static bool host_lazy;
+static struct iocb *host_kept[1024];
+static unsigned int host_nkept;
 static int host_error;
 /* The result of all completions but the first @host_fail_after. */
 static long host_fail;
@@ -25,6 +30,16 @@ static inline ssize_t fake_read(int fd, void *buf, size_t len)
 {
 	host_reads++;
 	return read(fd, buf, len);
+}
+
+/* The host gets on with what it has. */
+static inline void host_go(io_context_t ctx)
+{
+	unsigned int n = host_nkept;
+
+	host_nkept = 0;
+	if (n && io_submit(ctx, n, host_kept) != (int)n)
+		exit(1);
 }
 
 static int fake_submit(io_context_t ctx, long n, struct iocb **cb)
@@ -49,14 +64,21 @@ static int fake_submit(io_context_t ctx, long n, struct iocb **cb)
 		host_sync_writes += c->aio_rw_flags != 0;
 	}
 	host_submits++;
-	return io_submit(ctx, n, cb);
+	if (!host_lazy)
+		return io_submit(ctx, n, cb);
+	for (long i = 0; i < n; i++)
+		host_kept[host_nkept++] = cb[i];
+	return n;
 }
 
 static int fake_getevents(io_context_t ctx, long min, long nr, struct io_event *ev,
 			  struct timespec *timeout)
 {
-	int n = io_getevents(ctx, min, nr, ev, timeout);
+	int n;
 
+	if (min)
+		host_go(ctx);
+	n = io_getevents(ctx, min, nr, ev, timeout);
 	host_gets += n > 0; /* libaio asks the kernel only if there is something */
 	for (int i = 0; host_fail && i < n; i++) {
 		if (host_fail_after)
@@ -83,6 +105,7 @@ static int fake_fallocate(int fd, int mode, off_t off, off_t len)
 #undef io_getevents
 #undef read
 #include "virtio/blk.c"
+#include "virtio/blk_drain.c"
 #include "virtio/blk_file.c"
 #define fallocate fake_fallocate
 #include "virtio/blk_zero.c"
@@ -124,7 +147,7 @@ static inline void stop(void)
 	if (blk.dev.transport)
 		blk__exit(&blk);
 	blk_file__close(&file);
-	host_short = host_no_fdsync = host_one = false;
+	host_short = host_no_fdsync = host_one = host_lazy = false;
 	host_error = 0;
 	host_fail = host_fail_after = host_full = 0;
 	host_submits = host_sync_writes = host_bounced = messages = 0;

@@ -44,16 +44,20 @@ static inline void iova_identity(void)
 	}
 }
 
+static inline int fake_refuse(u8 access)
+{
+	dma_faults += !(access & DMA_PROBE);
+	return -EFAULT;
+}
+
 int dma__map(struct dma_as *as, u64 addr, u64 len, u8 access, struct iovec *iov, int max)
 {
 	int n = 0;
 
 	if (as->ops && addr >= 0 - RAM_SIZE) /* the top of the IOVA space mirrors the bottom */
 		addr += RAM_SIZE;
-	if (!len || addr >= RAM_SIZE || len > RAM_SIZE - addr) {
-		dma_faults++;
-		return -EFAULT;
-	}
+	if (!len || addr >= RAM_SIZE || len > RAM_SIZE - addr)
+		return fake_refuse(access);
 	if (!as->ops) {
 		iov[0] = (struct iovec){ ram + addr, len };
 		return 1;
@@ -61,10 +65,8 @@ int dma__map(struct dma_as *as, u64 addr, u64 len, u8 access, struct iovec *iov,
 	while (len) {
 		u64 page = addr / PAGE, off = addr % PAGE, step = MIN(len, PAGE - off);
 
-		if (iova[page] == IOVA_NONE || ((access & DMA_WRITE) && iova_ro[page])) {
-			dma_faults++;
-			return -EFAULT;
-		}
+		if (iova[page] == IOVA_NONE || ((access & DMA_WRITE) && iova_ro[page]))
+			return fake_refuse(access);
 		if (n == max)
 			return -E2BIG;
 		iov[n++] = (struct iovec){ ram + iova[page] * PAGE + off, step };
@@ -79,16 +81,12 @@ static u64 iova_page = PAGE;
 
 void *dma__piece(struct dma_as *as, u64 addr, u64 *len, u8 access)
 {
-	const unsigned int faults = dma_faults;
 	struct iovec iov;
 
-	if (dma__map(as, addr, 1, access, &iov, 1) == 1) {
-		*len = MIN(*len, iova_page - addr % iova_page);
-		return iov.iov_base;
-	}
-	if (access & DMA_PROBE)
-		dma_faults = faults;
-	return NULL;
+	if (dma__map(as, addr, 1, access, &iov, 1) != 1)
+		return NULL;
+	*len = MIN(*len, iova_page - addr % iova_page);
+	return iov.iov_base;
 }
 
 static struct dma_listener *listening;
@@ -111,6 +109,18 @@ int dma__read(struct dma_as *as, u64 addr, void *buf, u64 len)
 	for (int i = 0; i < n; i++) {
 		memcpy(buf, iov[i].iov_base, iov[i].iov_len);
 		buf = (u8 *)buf + iov[i].iov_len;
+	}
+	return n < 0 ? n : 0;
+}
+
+int dma__write(struct dma_as *as, u64 addr, const void *buf, u64 len)
+{
+	struct iovec iov[4];
+	int n = dma__map(as, addr, len, DMA_WRITE, iov, 4);
+
+	for (int i = 0; i < n; i++) {
+		memcpy(iov[i].iov_base, buf, iov[i].iov_len);
+		buf = (const u8 *)buf + iov[i].iov_len;
 	}
 	return n < 0 ? n : 0;
 }
