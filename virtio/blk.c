@@ -223,6 +223,13 @@ static void reset(struct virtio_dev *dev)
 	blk->dirty = 0;
 }
 
+/* Without bus mastering nothing may reach memory, be it begun or not; notify() goes on with it. */
+static void may_access(struct virtio_dev *dev, bool on)
+{
+	if (!on)
+		blk_drain__all(to_blk(dev));
+}
+
 static void describe(struct blk *blk, unsigned int cpus)
 {
 	const struct blk_file *file = blk->file;
@@ -250,6 +257,7 @@ static void describe(struct blk *blk, unsigned int cpus)
 		.cfg_read = config_read,
 		.notify = notify,
 		.reset = reset,
+		.master = may_access,
 	};
 }
 

@@ -101,7 +101,7 @@ void blk_aio__exit(struct blk *blk);
 /* Begin @req; given to the host at the latest by blk_aio__submit().  Ends in blk__done(). */
 void blk_aio__start(struct blk *blk, struct blk_req *req);
 void blk_aio__submit(struct blk *blk);
-/* Take what is finished. */
+/* Take what is finished, if the function may write answers. */
 void blk_aio__reap(struct blk *blk);
 /* Wait until the host has let go of all buffers. */
 void blk_aio__drain(struct blk *blk);
@@ -111,6 +111,8 @@ void blk_aio__await(struct blk *blk);
 /* Have invalidations wait for requests whose memory they take back. */
 void blk_drain__init(struct blk *blk);
 void blk_drain__exit(struct blk *blk);
+/* Wait for all of them; their answers follow. */
+void blk_drain__all(struct blk *blk);
 
 /* Find out what the host can do to an opened image. */
 void blk_zero__probe(struct blk_file *file);

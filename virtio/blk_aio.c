@@ -189,6 +189,9 @@ static bool take(struct blk *blk, long min)
 
 void blk_aio__reap(struct blk *blk)
 {
+	/* All that is finished waits for that (blk_drain__all()). */
+	if (!pci__bus_master(&blk->dev.pci))
+		return;
 	answer_held(blk);
 	while (blk->inflight && take(blk, 0))
 		blk_aio__submit(blk);

@@ -84,6 +84,15 @@ static void invalidate(struct dma_listener *l, u32 pasid, u64 addr, u64 len, boo
 		blk_aio__await(blk);
 }
 
+void blk_drain__all(struct blk *blk)
+{
+	for (struct blk_req *req = blk->out; req; req = req->next) {
+		req->awaited = true;
+		blk->awaited++;
+	}
+	blk_aio__await(blk);
+}
+
 void blk_drain__init(struct blk *blk)
 {
 	blk->listener.invalidate = invalidate;

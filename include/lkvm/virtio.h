@@ -49,7 +49,7 @@ struct virtio_ops {
 	void (*vector)(struct virtio_dev *dev, unsigned int q);
 	/*
 	 * While DRIVER_OK is set, bus mastering was switched @on, or off: the virtq functions then do
-	 * nothing by themselves.  For vhost, may be NULL.
+	 * nothing by themselves.  For work that goes on elsewhere, may be NULL.
 	 */
 	void (*master)(struct virtio_dev *dev, bool on);
 };

@@ -4,6 +4,8 @@
  * any more once the invalidation is over (VT-d 6.5.4).
  */
 
+#include <linux/pci_regs.h>
+
 #include "tests/unit/blk_fake.h"
 
 #define LEN   (4 * PAGE)
@@ -280,6 +282,40 @@ static void test_reset(void)
 	ok(!listening && !watching(), "nor has the end of the machine anything left");
 }
 
+static void bus_master(bool on)
+{
+	fake_master = on;
+	blk.dev.pci.ops->cfg_written(&blk.dev.pci, PCI_COMMAND, 2, on ? PCI_COMMAND_MASTER : 0);
+}
+
+/* A function that may not access memory does not, though the host had begun. */
+static void test_master(bool iommu)
+{
+	fake_behind_iommu = iommu;
+	start_iommu("");
+	submit(0, VIRTIO_BLK_T_IN, OLD, LEN);
+	submit(1, VIRTIO_BLK_T_FLUSH, 0, 0);
+	bus_master(false);
+	memcpy(then, ram, RAM_SIZE);
+	host_go(blk.ctx);
+	for (int i = 0; i < 3; i++)
+		loop_turn(10);
+	ok(untouched(0, RAM_SIZE), "without bus mastering memory is quiet at once");
+	ok(!memcmp(ram + OLD, image, LEN), "what the host had begun was done before");
+	bus_master(true);
+	wait_used(2);
+	ok(drv_used_idx() == 2 && !ram[status_at(0)] && !ram[status_at(1)] && !broken_dev(),
+	   "with it the answers come");
+	submit(0, VIRTIO_BLK_T_IN, OLD, LEN);
+	bus_master(false);
+	fake_master = true;
+	host_lazy = false;
+	start_driver(FEATURES);
+	eq(io(VIRTIO_BLK_T_IN, 0, BUF, LEN), 0, "or a reset, and they do not");
+	eq(drv_used_idx(), 1, "not even late");
+	fake_behind_iommu = true;
+}
+
 /* Looking costs time, which a guest does not get without end. */
 static void test_bounded(void)
 {
@@ -323,6 +359,8 @@ int main(void)
 	test_progress(BUF + 3 * PAGE, true);
 	test_status();
 	test_reset();
+	test_master(true);
+	test_master(false);
 	test_bounded();
 	stop();
 	unlink(path);
