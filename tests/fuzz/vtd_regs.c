@@ -169,7 +169,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (how & 1)
 		cfg.ir = cfg.eim = false;
 	if (how & 2) {
-		cfg.scalable = cfg.fs = cfg.nest = cfg.srs = false;
+		cfg.scalable = cfg.fs = cfg.ss = cfg.nest = cfg.srs = false;
 		cfg.eafs = cfg.smpwc = cfg.ssads = cfg.fs1gp = false;
 		cfg.pasid_bits = 0;
 		cfg.pri = false;
@@ -182,11 +182,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	vtd = fake__new(&cfg);
 	lose_isolation = false;
+	turns_asked = 0;
+	inv_work = how & 32 ? VTD_WORK_TURN : 0; /* each a turn of the queue */
 	vtd_devtlb__listen(vtd, &device);
 	if (how & 4)
 		enable(vtd);
 	while (in.left) {
 		step(vtd, &in);
+		/* The event loop comes to it sooner or later. */
+		if (turns_asked && in.left % 3 == 0) {
+			turns_asked = 0;
+			vtd_queue__run(vtd);
+		}
 		check(vtd, cap, ecap);
 	}
 	vtd_regs__reset(vtd);
