@@ -18,7 +18,8 @@ enum { TT_UNTRANSLATED = 0, TT_ALL = 1, TT_PASS_THROUGH = 2 };
 
 /*
  * 128 bits are read at once (VT-d 9): software that replaces them so relies on never having its tables
- * used with another's domain (6.2.2.1, 6.2.3.1).  An aligned move of that size is one access.
+ * used with another's domain (6.2.2.1, 6.2.3.1), or its vector by another's device (9.9).  An aligned
+ * move of that size is one access.
  */
 static void read_pair(const u64 *ptr, u64 *val)
 {
@@ -28,7 +29,7 @@ static void read_pair(const u64 *ptr, u64 *val)
 	memcpy(val, &pair, sizeof(pair));
 }
 
-bool entry__read(struct vtd *vtd, u64 gpa, u64 *val, unsigned int n)
+bool entry__read(const struct vtd *vtd, u64 gpa, u64 *val, unsigned int n)
 {
 	const u64 *ptr = mem__ptr(vtd->mem, gpa, n * sizeof(*val));
 

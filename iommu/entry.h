@@ -2,7 +2,7 @@
 #ifndef IOMMU_ENTRY_H
 #define IOMMU_ENTRY_H
 
-/* Between entry.c and entry_sm.c, and the capability bits that decide what is reserved. */
+/* Between entry.c, entry_sm.c and remap.c, and the capability bits that decide what is reserved. */
 
 #include "iommu/vtd.h"
 
@@ -30,7 +30,7 @@
 #define ECAP_PTRS   BIT(56)
 
 /* Read @n (1, or even) 64-bit words at @gpa, in aligned pairs as one.  False if that is not all RAM. */
-bool entry__read(struct vtd *vtd, u64 gpa, u64 *val, unsigned int n);
+bool entry__read(const struct vtd *vtd, u64 gpa, u64 *val, unsigned int n);
 /* The same for a lookup, whose observer is told of it. */
 bool entry__fetch(struct vtd *vtd, const struct vtd_fault *fault, enum vtd_entry entry, u64 gpa,
 		  u64 *val, unsigned int n);

@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "iommu/vtd.h"
+#include "iommu/entry.h"
 #include "iommu/vtd_regs.h"
 #include "lkvm/trace.h"
 
@@ -37,37 +37,19 @@ struct irte {
 #define IRTE_RSVD_XAPIC (GENMASK(63, 48) | GENMASK(39, 32))
 #define IRTE_RSVD_HI	GENMASK(63, 20)
 
-/*
- * Both halves as one: software may replace an entry with one 128-bit store.  x86 loads stay in
- * order, so a first half that is the same before and after belongs to the second.  A guest that
- * keeps writing gets what it wrote last, torn or not.
- */
-static struct irte irte__load(const u64 *p)
-{
-	struct irte e;
-	int tries = 4;
-
-	do {
-		e.lo = READ_ONCE(p[0]);
-		e.hi = READ_ONCE(p[1]);
-	} while (e.lo != READ_ONCE(p[0]) && --tries);
-	return e;
-}
-
 /* Fetch entry @index: 0 or a fault reason. */
 static u8 irte__fetch(const struct vtd *vtd, u32 index, struct irte *e)
 {
 	u64 gpa = (vtd->irta & GENMASK(63, 12)) + 16ULL * index;
-	const u64 *p;
+	u64 val[2];
 
 	if (index >= 2u << FIELD(vtd->irta, 3, 0))
 		return IR_INDEX;
 	if (gpa >> vtd->vm->phys_bits)
 		return IR_INDEX;
-	p = mem__ptr(vtd->mem, gpa, sizeof(*e));
-	if (!p)
+	if (!entry__read(vtd, gpa, val, 2))
 		return IR_TABLE_ACCESS;
-	*e = irte__load(p);
+	*e = (struct irte){ .lo = val[0], .hi = val[1] };
 	return 0;
 }
 

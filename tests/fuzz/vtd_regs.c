@@ -7,6 +7,8 @@
 #include "tests/unit/vtd_fake.h"
 
 #include "iommu/cap.c"
+#include "iommu/entry.c"
+#include "iommu/entry_sm.c"
 #include "iommu/fault.c"
 #include "iommu/queue.c"
 #include "iommu/regs.c"

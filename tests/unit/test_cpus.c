@@ -15,6 +15,8 @@ static long fake_syscall(long nr, ...);
 #define ioctl	fake_ioctl
 #define syscall fake_syscall
 #include "iommu/cap.c"
+#include "iommu/entry.c"
+#include "iommu/entry_sm.c"
 #include "iommu/fault.c"
 #include "iommu/queue.c"
 #include "iommu/regs.c"

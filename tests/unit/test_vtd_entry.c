@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Root, context and PASID entries (VT-d 9.1-9.6): what each decodes to, and every reason to refuse. */
 
-#include <pthread.h>
-
+#include "vtd_flip.h"
 #include "vtd_guest.h"
 
 #define SID	     0x0010 /* 00:02.0 */
@@ -430,46 +429,18 @@ static void test_scan(void)
 	ok(!vtd_entry__next_pasid(&vtd, SID, &p, BIT(20)), "PASIDE=0 has none");
 }
 
-/* --- A vCPU that replaces 128 bits at once, as 6.2.2.1 and 6.2.3.1 have software do it --- */
-
-static u64 *flipped;
-static u64 sides[2][2];
-static bool flip_stop;
-
-static void store16(u64 *p, const u64 *val)
-{
-	u64 lo = p[0], hi = p[1];
-	bool done;
-
-	do
-		__asm__ volatile("lock cmpxchg16b %1"
-				 : "=@cce"(done), "+m"(*(u64(*)[2])p), "+a"(lo), "+d"(hi)
-				 : "b"(val[0]), "c"(val[1])
-				 : "memory");
-	while (!done);
-}
-
-static void *flip(void *arg)
-{
-	for (unsigned int i = 0; !__atomic_load_n(&flip_stop, __ATOMIC_RELAXED); i++)
-		store16(flipped, sides[i & 1]);
-	return arg;
-}
+/* --- Entries that are replaced at once are read at once --- */
 
 /* The entry at @gpa changes between (@lo, @hi) of domain 1 and of domain 2, whose tables are apart. */
 static void flips(u64 gpa, u64 lo, u64 hi, unsigned int did_shift, const char *what)
 {
 	unsigned int torn = 0, seen[2] = { 0 };
-	pthread_t thread;
 
 	for (u64 i = 0; i < 2; i++) {
 		sides[i][0] = lo | (i + 1) << 20;
 		sides[i][1] = hi | (i + 1) << did_shift;
 	}
-	flipped = mem__ptr(guest_mem, gpa, 16);
-	store16(flipped, sides[0]);
-	__atomic_store_n(&flip_stop, false, __ATOMIC_RELAXED);
-	pthread_create(&thread, NULL, flip, NULL);
+	flip_start(mem__ptr(guest_mem, gpa, 16));
 	for (int i = 0; i < 1000000; i++) {
 		if (vtd_entry__lookup(&vtd, SID, NONE, &ctx, &fault))
 			torn++;
@@ -478,8 +449,7 @@ static void flips(u64 gpa, u64 lo, u64 hi, unsigned int did_shift, const char *w
 		else
 			seen[ctx.did - 1]++;
 	}
-	__atomic_store_n(&flip_stop, true, __ATOMIC_RELAXED);
-	pthread_join(thread, NULL);
+	flip_end();
 	eq(torn, 0, "%s: the domain is that of the tables", what);
 	printf("# %u and %u times\n", seen[0], seen[1]);
 }

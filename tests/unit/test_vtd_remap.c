@@ -2,8 +2,11 @@
 /* Interrupt remapping (VT-d 5.1, 9.9). */
 
 #include "vtd_fake.h"
+#include "vtd_flip.h"
 
 #include "iommu/cap.c"
+#include "iommu/entry.c"
+#include "iommu/entry_sm.c"
 #include "iommu/fault.c"
 #include "iommu/queue.c"
 #include "iommu/regs.c"
@@ -135,6 +138,34 @@ static void test_requests(void)
 	fake__free(vtd);
 }
 
+/* Two entries in turn, each for a function of its own. */
+static void test_whole(void)
+{
+	unsigned int torn = 0, passed = 0;
+	u16 sid = 1;
+
+	start(true, false);
+	for (u64 i = 0; i < 2; i++) {
+		sides[i][0] = 1 | (0x31 + i) << 16;
+		sides[i][1] = (i + 1) | BIT(18);
+	}
+	flip_start((u64 *)(fake_mem.ram + TABLE + 16 * 5));
+	for (int i = 0; i < 1000000; i++) {
+		struct msi_msg in = { .addr = handle(5, false) };
+
+		if (vtd_remap_ops.remap(vtd, sid, &in, &out, false)) {
+			sid ^= 3; /* it is the other's now */
+			continue;
+		}
+		passed++;
+		torn += (out.data & 0xff) != 0x30u + sid;
+	}
+	flip_end();
+	eq(torn, 0, "an entry is read in one piece");
+	printf("# passed %u times\n", passed);
+	fake__free(vtd);
+}
+
 static void test_entries(void)
 {
 	unsigned int wrong = 0;
@@ -203,6 +234,7 @@ int main(void)
 	test_message();
 	test_requests();
 	test_entries();
+	test_whole();
 	test_report();
 	return tap_done();
 }
