@@ -66,12 +66,17 @@ void blk__signal(struct blk *blk)
 	}
 }
 
-/* The bounds of virtio 5.2.6.1, in a form that cannot overflow. */
+/*
+ * The bounds of virtio 5.2.6.1, in a form that cannot overflow.  The host's page cache knows parts of
+ * blocks; without it half a request would be done before the host refuses the rest.
+ */
 static bool in_bounds(const struct blk *blk, u64 sector, u64 len)
 {
 	u64 sectors = blk->file->size / SECTOR;
+	u32 unit = blk->file->direct ? blk->file->align : SECTOR;
 
-	return len % SECTOR == 0 && sector <= sectors && len / SECTOR <= sectors - sector;
+	return len % unit == 0 && sector % (unit / SECTOR) == 0 && sector <= sectors &&
+	       len / SECTOR <= sectors - sector;
 }
 
 /* For blk_drain.c: the data of @req, which lies behind header or in front of the status in @c. */

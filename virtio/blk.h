@@ -31,8 +31,8 @@ struct blk_file {
 	bool block;	    /* a block device */
 	bool discard, zero; /* what the host can do to it */
 	u64 size;	    /* bytes, a multiple of @align */
-	u32 align;	    /* 512, or what O_DIRECT asks of offsets, lengths and buffers */
-	u32 optimal;	    /* a block the host handles well: a power of two, >= @align */
+	u32 align;   /* a block: the disk's, and what O_DIRECT asks of requests and buffers */
+	u32 optimal; /* a block the host handles well: a power of two, >= @align */
 	char serial[VIRTIO_BLK_ID_BYTES + 1];
 };
 

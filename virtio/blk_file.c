@@ -19,7 +19,7 @@
 
 #define SYNTAX	  "FILE[,ro][,direct][,serial=TEXT]"
 #define DISKS_MAX 26
-#define ALIGN_MAX 4096
+#define ALIGN_MAX 4096u
 
 static struct disk {
 	struct blk_file file;
@@ -70,15 +70,19 @@ int blk_file__parse(struct blk_file *file, const char *arg)
 	return err;
 }
 
-/* What O_DIRECT asks for can be known only by trying: it depends on the file system and below. */
+/*
+ * What O_DIRECT asks for, file->align at least, can be known only by trying: it depends on the file
+ * system and below.
+ */
 static int probe_direct(struct blk_file *file)
 {
+	u32 max = MAX(file->align, ALIGN_MAX);
 	void *buf;
 	int err = 0;
 
-	if (posix_memalign(&buf, ALIGN_MAX, ALIGN_MAX))
+	if (posix_memalign(&buf, max, max))
 		return -ENOMEM;
-	for (file->align = SECTOR; file->align <= ALIGN_MAX; file->align *= 2) {
+	for (; file->align <= max; file->align *= 2) {
 		err = pread(file->fd, buf, file->align, 0) < 0 ? -errno : 0;
 		if (err != -EINVAL)
 			break;
@@ -90,6 +94,7 @@ static int probe_direct(struct blk_file *file)
 static int measure(struct blk_file *file, const struct stat *st)
 {
 	unsigned int physical = 0;
+	int logical = SECTOR;
 	u64 size = st->st_size;
 	int err = 0;
 
@@ -102,8 +107,10 @@ static int measure(struct blk_file *file, const struct stat *st)
 		}
 		if (ioctl(file->fd, BLKPBSZGET, &physical))
 			physical = 0;
+		if (ioctl(file->fd, BLKSSZGET, &logical))
+			logical = SECTOR;
 	}
-	file->align = SECTOR;
+	file->align = MAX(SECTOR, logical);
 	if (file->direct && size)
 		err = probe_direct(file);
 	if (err) {
@@ -111,10 +118,12 @@ static int measure(struct blk_file *file, const struct stat *st)
 		       strerror(-err));
 		return err;
 	}
+	if (S_ISBLK(st->st_mode)) /* what is behind its last block cannot be had */
+		size = ALIGN_DOWN(size, file->align);
 	if (!size || size % file->align) {
-		pr_err("--disk %s: its size of %llu bytes is not a multiple of %u; make it one "
-		       "with truncate -s",
-		       file->path, size, file->align);
+		pr_err("--disk %s: its size of %llu bytes is not a multiple of %u; %s", file->path,
+		       size, file->align,
+		       S_ISBLK(st->st_mode) ? "give a larger one" : "make it one with truncate -s");
 		return -EINVAL;
 	}
 	file->size = size;

@@ -108,6 +108,9 @@ static u8 check(const struct blk_file *file, const struct virtio_blk_discard_wri
 	if (n > (discard ? DISCARD_SECTORS : ZERO_SECTORS) || seg->sector > sectors ||
 	    n > sectors - seg->sector)
 		return VIRTIO_BLK_S_IOERR;
+	/* Parts of blocks are nothing that a disk has commands for; a file system cuts them out. */
+	if (file->block && (seg->sector | n) % (file->align / SECTOR))
+		return VIRTIO_BLK_S_IOERR;
 	return VIRTIO_BLK_S_OK;
 }
 

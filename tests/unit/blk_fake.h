@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libaio.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,6 +100,46 @@ static int fake_fallocate(int fd, int mode, off_t off, off_t len)
 	return host_full ? -1 : fallocate(fd, mode, off, len);
 }
 
+/* --- A file that passes for a block device with sectors of this size --- */
+
+static unsigned int host_sector, host_zeroouts;
+
+static int fake_fstat(int fd, struct stat *st)
+{
+	int err = fstat(fd, st);
+
+	if (host_sector)
+		st->st_mode = S_IFBLK | 0600;
+	return err;
+}
+
+static int fake_ioctl(int fd, unsigned long req, void *arg)
+{
+	struct stat st;
+
+	fstat(fd, &st);
+	errno = ENOTTY;
+	switch (req) {
+	case BLKGETSIZE64:
+		*(unsigned long long *)arg = st.st_size;
+		return 0;
+	case BLKSSZGET:
+	case BLKPBSZGET:
+		*(unsigned int *)arg = host_sector;
+		return 0;
+	case BLKZEROOUT:
+		host_zeroouts++;
+		return 0;
+	}
+	return -1;
+}
+
+static ssize_t fake_pread(int fd, void *buf, size_t len, off_t off)
+{
+	errno = EINVAL;
+	return host_sector && len % host_sector ? -1 : pread(fd, buf, len, off);
+}
+
 #define read	     fake_read
 #define io_submit    fake_submit
 #define io_getevents fake_getevents
@@ -106,10 +149,16 @@ static int fake_fallocate(int fd, int mode, off_t off, off_t len)
 #undef read
 #include "virtio/blk.c"
 #include "virtio/blk_drain.c"
+#define fstat fake_fstat
+#define ioctl fake_ioctl
+#define pread fake_pread
 #include "virtio/blk_file.c"
 #define fallocate fake_fallocate
 #include "virtio/blk_zero.c"
 #undef fallocate
+#undef fstat
+#undef ioctl
+#undef pread
 #define read fake_read
 #include "tests/unit/virtio_drive.h"
 #undef read
@@ -151,7 +200,7 @@ static inline void stop(void)
 	host_error = 0;
 	host_fail = host_fail_after = host_full = 0;
 	host_submits = host_sync_writes = host_bounced = messages = 0;
-	host_gets = host_reads = 0;
+	host_gets = host_reads = host_zeroouts = 0;
 	memset(fired, 0, sizeof(fired));
 }
 
