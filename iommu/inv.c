@@ -6,6 +6,7 @@
 
 #include "iommu/bind.h"
 #include "iommu/change.h"
+#include "iommu/entry.h"
 
 static void changed(struct vtd *vtd, const struct vtd_inv *inv, bool page)
 {
@@ -68,12 +69,45 @@ void vtd_inv__iotlb(struct vtd *vtd, const struct vtd_inv *inv)
 	bind__queue_domain(vtd, inv->gran == VTD_GRAN_GLOBAL, inv->did);
 }
 
-void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv)
+static void first_stage(struct vtd *vtd, const struct vtd_inv *inv)
 {
 	vtd->work += VTD_WORK_IOTLB;
 	vtd_cache__inv_piotlb(vtd->cache, inv);
 	changed(vtd, inv, inv->gran == VTD_GRAN_PAGE);
 	bind__queue_pasid(vtd, inv);
+}
+
+/* Bit @top of @addr and those below it, as an address that a first stage translates has them. */
+static u64 extend(u64 addr, unsigned int top)
+{
+	const u64 low = addr & GENMASK(top, 0);
+
+	return low & BIT(top) ? low | ~GENMASK(top, 0) : low;
+}
+
+/*
+ * First-stage entries are tagged with the address bits that their tables translate (Table 18), 47:12 or
+ * 56:12; those above are not looked at.  Which it is, the descriptor does not say.
+ */
+void vtd_inv__piotlb(struct vtd *vtd, const struct vtd_inv *inv)
+{
+	const u64 narrow = extend(inv->addr, 47), wide = extend(inv->addr, 56);
+	struct vtd_inv within = *inv;
+
+	/* If bit 47 is masked four levels have nothing left to compare; coarser is allowed (6.5.2.4). */
+	if (inv->gran != VTD_GRAN_PAGE || inv->am > 47 - 12) {
+		within = (struct vtd_inv){ .gran = VTD_GRAN_PASID,
+					   .did = inv->did,
+					   .pasid = inv->pasid };
+		first_stage(vtd, &within);
+		return;
+	}
+	within.addr = narrow;
+	first_stage(vtd, &within);
+	if (wide != narrow && (vtd->cap & CAP_FS5LP)) {
+		within.addr = wide;
+		first_stage(vtd, &within);
+	}
 }
 
 static void clear(struct vtd_cache *cache, const struct vtd_inv *inv)

@@ -199,6 +199,10 @@ static void test_invalidate(void)
 	piotlb(5, 0, 0, 0, false);
 	wait();
 	ok(log_is("inv:100[fffffffffffff000+1][0+1] "), "the last page and the first are none");
+	piotlb(5, 0, 0x1234800000003000, 0, false);
+	wait();
+	ok(log_is("inv:100[ffff800000003000+1][34800000003000+1] "),
+	   "an address is that of four levels, and that of five");
 	piotlb(5, 0, 0, 51, false);
 	piotlb(5, 0, BIT(63), 51, false);
 	wait();

@@ -255,6 +255,50 @@ static void test_granularity(void)
 	   BUT(A, B, G), "P_IOTLB page: everything");
 }
 
+/* Table 18: first-stage entries are found by the address bits that they translate; the others are copies. */
+static void test_not_canonical(void)
+{
+	static const struct {
+		u8 levels;
+		u64 addr, inv;
+		u8 am;
+		bool gone;
+		const char *what;
+	} t[] = {
+		{ 4, 0xffff800000005000, 0x0000800000005000, 0, true, "upper half, zeroes above" },
+		{ 4, 0xffff800000005000, 0x8001800000005000, 0, true,
+		  "upper half, anything above" },
+		{ 4, 0x0000700000005000, 0xff00700000005000, 0, true, "lower half, ones above" },
+		{ 4, 0xffff800000005000, 0x0000000000005000, 0, false, "the other half" },
+		{ 4, 0xffff800000005000, 0x0000800000004000, 1, true, "two pages" },
+		{ 4, 0xffff800000005000, 0x0000800000000000, 35, true, "the half" },
+		{ 4, 0x0000700000005000, 0xffff800000000000, 35, false, "not both" },
+		{ 4, 0x0000700000005000, 0xffff800000000000, 36, true, "both" },
+		{ 4, 0xffff800000005000, 0x1234000000000000, 36, true, "both, anything above" },
+		{ 5, 0xff80800000005000, 0x0180800000005000, 0, true, "5 levels, upper half" },
+		{ 5, 0x0000800000005000, 0x0000800000005000, 0, true, "5 levels, as it is" },
+		{ 5, 0xffff800000005000, 0x01ff800000005000, 0, true, "5 levels, zeroes above" },
+		{ 5, 0x0080000000005000, 0xfe80000000005000, 0, true, "5 levels, ones above" },
+		{ 5, 0x0080000000005000, 0x0000000000005000, 0, false, "5 levels, another" },
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(t); i++) {
+		u64 fs, pos;
+
+		start(VTD_TTM_SCALABLE);
+		fs = page_new();
+		pasid_set(&vtd, SID, 0, PE(1), 5 | PE_PWSNP, fs | (t[i].levels - 4) << 2);
+		pos = table_map(fs, t[i].levels, t[i].addr, 1, 0x9000 | 7, 7);
+		ok(dma_is(SID, DMA_NO_PASID, t[i].addr, R, 0x9000), "%s: cached", t[i].what);
+		put(pos, 0xa000 | 7);
+		vtd_inv__piotlb(
+		    &vtd, &(struct vtd_inv){
+			      .gran = VTD_GRAN_PAGE, .did = 5, .addr = t[i].inv, .am = t[i].am });
+		ok(dma_is(SID, DMA_NO_PASID, t[i].addr, R, t[i].gone ? 0xa000 : 0x9000), "%s: %s",
+		   t[i].what, t[i].gone ? "gone" : "stays");
+	}
+}
+
 /* 6.5.2.3, 11.4.6.4: a second stage has no address above MGAW, and those bits are not looked at. */
 static void test_above_mgaw(void)
 {
@@ -348,6 +392,7 @@ int main(void)
 	test_ranges();
 	test_granularity();
 	test_above_mgaw();
+	test_not_canonical();
 	test_ctx_granularity();
 	test_bounded();
 	vtd_cache__free(vtd.cache);

@@ -69,8 +69,14 @@ static void test_scalable(void)
 	ok(only(0x4000, 0x4000), "a mask makes it a range; of another domain, too");
 	perform(
 	    vtd_inv__piotlb,
-	    (struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 5, .addr = GENMASK(63, 12), .am = 51 });
-	ok(only(BIT(63), BIT(63)), "the largest");
+	    (struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 5, .addr = GENMASK(63, 12), .am = 35 });
+	ok(only(-BIT(47), BIT(47)), "the largest");
+	perform(vtd_inv__piotlb, (struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 5, .am = 36 });
+	ok(all_of_it(1), "a larger one is everything");
+	perform(vtd_inv__piotlb,
+		(struct vtd_inv){ .gran = VTD_GRAN_PAGE, .did = 5, .addr = 0x1800000005000 });
+	ok(heard.n == 2 && heard.addr == 0x1800000005000,
+	   "what is different with five levels is told for both");
 	perform(vtd_inv__piotlb, (struct vtd_inv){ .gran = VTD_GRAN_PASID, .did = 5 });
 	ok(all_of_it(1), "P_IOTLB PASID: everything");
 	perform(vtd_inv__iotlb,
