@@ -30,12 +30,10 @@ static inline unsigned int walk__shift(unsigned int level)
 static inline void walk__step(const struct vtd_fault *fault, enum vtd_entry entry,
 			      unsigned int level, u64 addr, u64 gpa, const u64 *val)
 {
-	vtd__observe(fault, &(struct vtd_step){ .entry = entry,
-						.level = (u8)level,
-						.addr = addr,
-						.gpa = gpa,
-						.val = val,
-						.n = 1 });
+	vtd__observe(
+	    fault,
+	    &(struct vtd_step){
+		.entry = entry, .level = (u8)level, .addr = addr, .gpa = gpa, .val = val, .n = 1 });
 }
 
 /* Set @bits in *@ptr, which was read as @entry; false if the guest changed it meanwhile. */
