@@ -50,23 +50,13 @@ static void start_ss(u64 leaf_bits)
 	vtd_map(T_TABLES, IOVA, PAGE_A, SS_RW, leaf_bits);
 }
 
-/* Does DMA to @iova now reach @page? */
-static bool reaches(u64 iova, u64 page)
-{
-	volatile u32 *at = (volatile u32 *)(page + (iova & 0xfff));
-	static u32 pattern = 0x3000;
-
-	*at = 0;
-	return edu_put(&e, iova, ++pattern) == EDU_DONE && *at == pattern;
-}
-
 /* A DMA by the device-TLB that arrives at @want, and leaves an entry of @shift bits there. */
 static void translated(u64 want, unsigned int shift, const char *what)
 {
 	u64 to;
 	u32 hit;
 
-	report(reaches(IOVA, want & ~0xfffUL), "%s: DMA reaches its page", what);
+	report(edu_reaches(&e, IOVA, want & ~0xfffUL), "%s: DMA reaches its page", what);
 	hit = edu_probe(&e, IOVA, &to);
 	report_eq(hit & (EDU_HIT | EDU_HIT_R | EDU_HIT_W | EDU_HIT_U),
 		  EDU_HIT | EDU_HIT_R | EDU_HIT_W, "%s: the device-TLB has it, to read and write",

@@ -24,16 +24,6 @@ static void start(int ttm)
 	vtd_start(ttm);
 }
 
-/* Does DMA to @iova now reach @page? */
-static bool reaches(u64 iova, u64 page)
-{
-	volatile u32 *at = (volatile u32 *)(page + (iova & 0xfff));
-	static u32 pattern = 0x3000;
-
-	*at = 0;
-	return edu_put(&e, iova, ++pattern) == EDU_DONE && *at == pattern;
-}
-
 /*
  * The pages IOVA and the next, without PASID and with two, all in the device-TLB; the tables then
  * say another page.  Which of the six still come from the device-TLB, a bit each?
@@ -54,9 +44,9 @@ static u32 stale(void)
 	for (unsigned int t = 0; t < ARRAY_SIZE(tags); t++)
 		for (unsigned int i = 0; i < PAGES; i++) {
 			edu_tag(&e, tags[t]);
-			if (reaches(IOVA + i * 0x1000, PAGE_A))
+			if (edu_reaches(&e, IOVA + i * 0x1000, PAGE_A))
 				bits |= 1U << (t * PAGES + i);
-			else if (!reaches(IOVA + i * 0x1000, PAGE_B))
+			else if (!edu_reaches(&e, IOVA + i * 0x1000, PAGE_B))
 				report(false, "tag %u, page %u: neither old nor new", t, i);
 		}
 	edu_tag(&e, 0);
@@ -106,12 +96,12 @@ static void invalidations(void)
 	start(TTM_LEGACY);
 	vtd_map(T_TABLES, IOVA, PAGE_A, SS_RW, SS_RW);
 	vtd_context_legacy(e.devfn, 1 | 1 << 2 | T_TABLES, 2);
-	report(reaches(IOVA, PAGE_A), "legacy: a page is kept");
+	report(edu_reaches(&e, IOVA, PAGE_A), "legacy: a page is kept");
 	vtd_map(T_TABLES, IOVA, PAGE_B, SS_RW, SS_RW);
 	vtd_inv(INV_IOTLB_GLOBAL, 0);
-	report(reaches(IOVA, PAGE_A), "legacy: though the IOTLB is emptied");
+	report(edu_reaches(&e, IOVA, PAGE_A), "legacy: though the IOTLB is emptied");
 	vtd_inv(INV_DTLB(e.devfn), PAGE);
-	report(reaches(IOVA, PAGE_B), "legacy: until it is invalidated");
+	report(edu_reaches(&e, IOVA, PAGE_B), "legacy: until it is invalidated");
 	report_eq(edu_reg(&e, EDU_TLB_INVS), 1, "legacy: the device saw one invalidation");
 	vtd_stop();
 }

@@ -35,26 +35,16 @@ static void start(enum mode mode)
 		vtd_pasid(0, 1 | PGTT_FS << 6, 0, T_TABLES);
 }
 
-/* Does DMA to @iova now reach @page? */
-static bool reaches(u64 iova, u64 page)
-{
-	volatile u32 *at = (volatile u32 *)(page + (iova & 0xfff));
-	static u32 pattern = 0x1000;
-
-	*at = 0;
-	return edu_put(&e, iova, ++pattern) == EDU_DONE && *at == pattern;
-}
-
 static void one(enum mode mode, u64 lo, u64 hi, const char *what)
 {
 	const char *name = names[mode];
 
 	start(mode);
-	report(reaches(IOVA, PAGE_A), "%s, %s: DMA reaches the first page", name, what);
+	report(edu_reaches(&e, IOVA, PAGE_A), "%s, %s: DMA reaches the first page", name, what);
 	set(mode, IOVA, PAGE_B);
-	report(reaches(IOVA, PAGE_A), "%s, %s: and still does, from the IOTLB", name, what);
+	report(edu_reaches(&e, IOVA, PAGE_A), "%s, %s: and still does, from the IOTLB", name, what);
 	report(vtd_inv(lo, hi), "%s, %s: the invalidation completes", name, what);
-	report(reaches(IOVA, PAGE_B), "%s, %s: then DMA reaches the second page", name, what);
+	report(edu_reaches(&e, IOVA, PAGE_B), "%s, %s: then DMA reaches the second page", name, what);
 	vtd_stop();
 }
 
@@ -69,54 +59,54 @@ static void page_selective(enum mode mode)
 
 	start(mode);
 	set(mode, next, PAGE_B);
-	report(reaches(IOVA, PAGE_A) && reaches(next, PAGE_B), "%s: two pages are cached", name);
+	report(edu_reaches(&e, IOVA, PAGE_A) && edu_reaches(&e, next, PAGE_B), "%s: two pages are cached", name);
 	set(mode, IOVA, PAGE_C);
 	set(mode, next, PAGE_C);
 	vtd_inv(INV_IOTLB_PAGE(0), IOVA & ~0xfffUL);
-	report(reaches(IOVA, PAGE_C), "%s: the invalidated one is walked again", name);
-	report(reaches(next, mode == SCALABLE_FS ? PAGE_C : PAGE_B), "%s: the other one %s", name,
+	report(edu_reaches(&e, IOVA, PAGE_C), "%s: the invalidated one is walked again", name);
+	report(edu_reaches(&e, next, mode == SCALABLE_FS ? PAGE_C : PAGE_B), "%s: the other one %s", name,
 	       mode == SCALABLE_FS ? "goes with its domain" : "is kept");
 	vtd_inv(INV_IOTLB_PAGE(0), (IOVA & ~0x3fffUL) | 2);
-	report(reaches(next, PAGE_C), "%s: an address mask takes both", name);
+	report(edu_reaches(&e, next, PAGE_C), "%s: an address mask takes both", name);
 	vtd_stop();
 }
 
 static void other_domain(void)
 {
 	start(LEGACY);
-	reaches(IOVA, PAGE_A);
+	edu_reaches(&e, IOVA, PAGE_A);
 	set(LEGACY, IOVA, PAGE_B);
 	vtd_inv(INV_IOTLB_DOMAIN(7), 0);
-	report(reaches(IOVA, PAGE_A), "another domain's invalidation leaves this one alone");
+	report(edu_reaches(&e, IOVA, PAGE_A), "another domain's invalidation leaves this one alone");
 	/* Register-based, with the queue off (6.5.1). */
 	vtd_command(G_QIE, false);
 	vw64((vr64(R_ECAP) >> 8 & 0x3ff) * 16 + 8, BIT(63) | 1UL << 60);
-	report(reaches(IOVA, PAGE_B), "a register-based global one does not");
+	report(edu_reaches(&e, IOVA, PAGE_B), "a register-based global one does not");
 	vtd_stop();
 }
 
 static void tagged(void)
 {
 	start(SCALABLE_FS);
-	reaches(IOVA, PAGE_A);
+	edu_reaches(&e, IOVA, PAGE_A);
 	set(SCALABLE_FS, IOVA, PAGE_B);
 	vtd_inv(INV_PIOTLB_PASID(0, 9), 0);
-	report(reaches(IOVA, PAGE_A), "another PASID's invalidation leaves this one alone");
+	report(edu_reaches(&e, IOVA, PAGE_A), "another PASID's invalidation leaves this one alone");
 	vtd_inv(INV_PIOTLB_PAGE(0, 0), (IOVA & ~0xfffUL) + 0x100000);
-	report(reaches(IOVA, PAGE_A), "so does another page's");
+	report(edu_reaches(&e, IOVA, PAGE_A), "so does another page's");
 	vtd_inv(INV_PIOTLB_PAGE(0, 0), IOVA & ~0xfffUL);
-	report(reaches(IOVA, PAGE_B), "its own page's does not");
+	report(edu_reaches(&e, IOVA, PAGE_B), "its own page's does not");
 	set(SCALABLE_FS, IOVA, PAGE_C);
 	vtd_inv(INV_PIOTLB_PASID(0, 0), 0);
-	report(reaches(IOVA, PAGE_C), "nor does the whole PASID's");
+	report(edu_reaches(&e, IOVA, PAGE_C), "nor does the whole PASID's");
 
 	/* The PASID entry is cached apart from what it leads to. */
 	vtd_map(T_TABLES2, IOVA, PAGE_A, FS_P | FS_RW | FS_US | FS_A, FS_ALL);
 	vtd_pasid(0, 1 | PGTT_FS << 6, 0, T_TABLES2);
-	report(reaches(IOVA, PAGE_C), "a replaced PASID entry is not seen yet");
+	report(edu_reaches(&e, IOVA, PAGE_C), "a replaced PASID entry is not seen yet");
 	vtd_inv(INV_PASID_ONE(0, 0), 0);
 	vtd_inv(INV_PIOTLB_PASID(0, 0), 0);
-	report(reaches(IOVA, PAGE_A), "until it is invalidated");
+	report(edu_reaches(&e, IOVA, PAGE_A), "until it is invalidated");
 	vtd_pasid(0, PGTT_FS << 6, 0, T_TABLES2);
 	vtd_inv(INV_PASID_DOMAIN(0), 0);
 	vtd_inv(INV_PIOTLB_PASID(0, 0), 0);

@@ -30,23 +30,6 @@
 
 static struct edu e;
 
-static u32 reason_of(u64 iova)
-{
-	vtd_faults_clear();
-	if (edu_put(&e, iova, 0xbad) != EDU_REFUSED)
-		return 0;
-	return vtd_fault(NULL);
-}
-
-static bool reaches(u64 iova, u64 page)
-{
-	volatile u32 *at = (volatile u32 *)(page + (iova & 0xfff));
-	static u32 pattern = 0x3000;
-
-	*at = 0;
-	return edu_put(&e, iova, ++pattern) == EDU_DONE && *at == pattern;
-}
-
 static void start(u64 v0, u64 v1, u64 v2)
 {
 	vtd_start(TTM_SCALABLE);
@@ -69,18 +52,18 @@ static void first_stage(u64 cap)
 	vtd_map(T_TABLES, FAR, PAGE_A, FS_DIR | FS_A, FS_ALL);
 	map5(TOP5, T_TABLES, FAR, FS_DIR | FS_A);
 	map5(TOP5, T_TABLES, UPPER, FS_DIR | FS_A);
-	report(reaches(FAR, PAGE_A), "five levels: an address of 56 bits");
-	report(reaches(UPPER, PAGE_A), "the upper half");
-	report_eq(reason_of(BIT(56) | IOVA), 0x80, "bit 56 alone is not canonical");
-	report_eq(reason_of(BIT(54) | IOVA), 0x71, "a top entry that is not present");
+	report(edu_reaches(&e, FAR, PAGE_A), "five levels: an address of 56 bits");
+	report(edu_reaches(&e, UPPER, PAGE_A), "the upper half");
+	report_eq(vtd_refusal(&e, BIT(56) | IOVA), 0x80, "bit 56 alone is not canonical");
+	report_eq(vtd_refusal(&e, BIT(54) | IOVA), 0x71, "a top entry that is not present");
 	vtd_pasid(0, 1 | PGTT_FS << 6, DID, T_TABLES);
 	vtd_inv(INV_PASID_ONE(DID, 0), 0);
 	vtd_inv(INV_PIOTLB_PASID(DID, 0), 0);
-	report_eq(reason_of(FAR), 0x80, "four levels: it is not canonical either");
-	report(reaches(IOVA, PAGE_A), "the lower tables serve by themselves");
+	report_eq(vtd_refusal(&e, FAR), 0x80, "four levels: it is not canonical either");
+	report(edu_reaches(&e, IOVA, PAGE_A), "the lower tables serve by themselves");
 	vtd_pasid(0, 1 | PGTT_FS << 6, DID, T_TABLES | 2 << 2);
 	vtd_inv(INV_PASID_ONE(DID, 0), 0);
-	report_eq(reason_of(IOVA), 0x5b, "there are no six levels");
+	report_eq(vtd_refusal(&e, IOVA), 0x5b, "there are no six levels");
 	vtd_stop();
 }
 
@@ -93,21 +76,21 @@ static void second_stage(u64 cap)
 	start(PGTT_SS << 6 | PE_AW(3) | TOP5_SS, 0, 0);
 	vtd_map(T_TABLES2, FAR, PAGE_A, SS_RW, SS_RW);
 	map5(TOP5_SS, T_TABLES2, FAR, SS_RW);
-	report(reaches(FAR, PAGE_A), "second stage of five levels");
-	report_eq(reason_of(BIT(57) | IOVA), 0x84, "beyond its width");
+	report(edu_reaches(&e, FAR, PAGE_A), "second stage of five levels");
+	report_eq(vtd_refusal(&e, BIT(57) | IOVA), 0x84, "beyond its width");
 	vtd_pasid(0, 1 | PGTT_SS << 6 | PE_AW(1) | (T_TABLES2 + 0x1000), DID + 1, 0);
 	vtd_inv(INV_PASID_ONE(DID, 0), 0);
 	vtd_inv(INV_IOTLB_DOMAIN(DID), 0);
-	report(reaches(IOVA, PAGE_A), "three levels of the same tables");
-	report_eq(reason_of(BIT(39) | IOVA), 0x84, "beyond their width");
+	report(edu_reaches(&e, IOVA, PAGE_A), "three levels of the same tables");
+	report_eq(vtd_refusal(&e, BIT(39) | IOVA), 0x84, "beyond their width");
 	vtd_stop();
 
 	vtd_start(TTM_LEGACY);
 	vtd_context_legacy(e.devfn, 1 | TOP5_SS, 3);
 	vtd_map(T_TABLES2, FAR, PAGE_A, SS_RW, SS_RW);
 	map5(TOP5_SS, T_TABLES2, FAR, SS_RW);
-	report(reaches(FAR, PAGE_A), "legacy mode, five levels");
-	report_eq(reason_of(BIT(57) | IOVA), 4, "beyond their width");
+	report(edu_reaches(&e, FAR, PAGE_A), "legacy mode, five levels");
+	report_eq(vtd_refusal(&e, BIT(57) | IOVA), 4, "beyond their width");
 	vtd_stop();
 }
 
@@ -118,10 +101,10 @@ static void large(u64 cap)
 	start(PGTT_SS << 6 | PE_AW(2) | T_TABLES2, 0, 0);
 	vtd_map(T_TABLES2, IOVA, PAGE_A, SS_RW, SS_RW);
 	at64(T_TABLES2 + 0x1000)[gib >> 30] = SS_RW | SS_PS;
-	report(reaches(PAGE_A + 0x567, PAGE_A), "second stage: a page of 1 GiB");
+	report(edu_reaches(&e, PAGE_A + 0x567, PAGE_A), "second stage: a page of 1 GiB");
 	at64(T_TABLES2 + 0x1000)[gib >> 30] = SS_RW | SS_PS | BIT(29);
 	vtd_inv(INV_IOTLB_PAGE(DID), gib | 18);
-	report_eq(reason_of(PAGE_A), 0x7a, "not aligned to its size");
+	report_eq(vtd_refusal(&e, PAGE_A), 0x7a, "not aligned to its size");
 	vtd_stop();
 	if (!(cap & CAP_FS1GP)) {
 		report_skip("no first-stage pages of 1 GiB");
@@ -130,10 +113,10 @@ static void large(u64 cap)
 	start(PGTT_FS << 6, 0, T_TABLES);
 	vtd_map(T_TABLES, IOVA, PAGE_A, FS_DIR | FS_A, FS_ALL);
 	at64(T_TABLES + 0x1000)[gib >> 30] = FS_ALL | FS_PS;
-	report(reaches(PAGE_A + 0x567, PAGE_A), "first stage: a page of 1 GiB");
+	report(edu_reaches(&e, PAGE_A + 0x567, PAGE_A), "first stage: a page of 1 GiB");
 	at64(T_TABLES + 0x1000)[gib >> 30] = FS_ALL | FS_PS | BIT(20);
 	vtd_inv(INV_PIOTLB_PAGE(DID, 0), gib | 18);
-	report_eq(reason_of(PAGE_A), 0x72, "not aligned to its size");
+	report_eq(vtd_refusal(&e, PAGE_A), 0x72, "not aligned to its size");
 	vtd_stop();
 }
 
@@ -152,7 +135,7 @@ static void extended_accessed(u64 ecap)
 	vtd_stop();
 	start(PGTT_FS << 6, 0, T_TABLES | PE_EAFE);
 	vtd_map(T_TABLES, IOVA, PAGE_A, FS_DIR | FS_A, FS_ALL);
-	report_eq(reason_of(IOVA), 0x90, "EA cannot be set by walks that do not snoop");
+	report_eq(vtd_refusal(&e, IOVA), 0x90, "EA cannot be set by walks that do not snoop");
 	vtd_stop();
 }
 
@@ -172,7 +155,7 @@ static void dirty(u64 ecap)
 	edu_get(&e, IOVA);
 	report_eq(flags_of(IOVA), SS_A, "SSADE: a read sets A");
 	report_eq(*at64(T_TABLES2) & (SS_A | SS_D), SS_A, "of upper entries too");
-	report(reaches(IOVA, PAGE_A), "a write passes");
+	report(edu_reaches(&e, IOVA, PAGE_A), "a write passes");
 	report_eq(flags_of(IOVA), SS_A | SS_D, "and sets D");
 	*vtd_leaf(T_TABLES2, IOVA) &= ~SS_D;
 	vtd_inv(INV_IOTLB_PAGE(DID), IOVA & ~0xfffUL);
@@ -184,7 +167,7 @@ static void dirty(u64 ecap)
 	vtd_pasid(0, 1 | PGTT_SS << 6 | PE_AW(2) | PE_SSADE | T_TABLES2, DID, 0);
 	vtd_inv(INV_PASID_ONE(DID, 0), 0);
 	vtd_inv(INV_IOTLB_DOMAIN(DID), 0);
-	report_eq(reason_of(IOVA), 0x7c, "D cannot be set by walks that do not snoop");
+	report_eq(vtd_refusal(&e, IOVA), 0x7c, "D cannot be set by walks that do not snoop");
 	vtd_stop();
 
 	/* Nested: first-stage tables are in the same 2 MiB as what they name (one leaf table). */
@@ -196,11 +179,12 @@ static void dirty(u64 ecap)
 	edu_get(&e, IOVA);
 	report_eq(flags_of(PAGE_A), SS_A, "nested: a read sets A of the page");
 	report_eq(flags_of(T_TABLES + 0x3000), SS_A | SS_D, "and D of where the tables are");
-	report(reaches(IOVA, PAGE_B), "nested: a write passes");
+	report(edu_reaches(&e, IOVA, PAGE_B), "nested: a write passes");
 	report_eq(flags_of(PAGE_A), SS_A | SS_D, "and sets D of the page");
 	*vtd_leaf(T_TABLES2, T_TABLES + 0x3000) &= ~SS_W;
 	vtd_inv(INV_IOTLB_DOMAIN(DID), 0);
-	report_eq(reason_of(IOVA), 0x77, "tables that cannot be written cannot be read either");
+	report_eq(vtd_refusal(&e, IOVA), 0x77,
+		  "tables that cannot be written cannot be read either");
 	vtd_stop();
 }
 

@@ -67,18 +67,8 @@ static void test_batch(void)
 
 	start_with("", FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX));
 	host_one = true;
-	for (u16 i = 0; i < 64; i++) {
-		struct virtio_blk_outhdr hdr = { .type = VIRTIO_BLK_T_IN, .sector = i };
-		u32 at = DRV_DATA + 16 * i, table = DRV_TABLE + 48 * i;
-
-		memcpy(ram + at, &hdr, sizeof(hdr));
-		drv_desc(i, table, 48, INDIRECT, 0);
-		drv_desc_at(table, 0, at, 16, NEXT, 1);
-		drv_desc_at(table, 1, 0x20000 + 1024 * i, 512, NEXT | WRITE, 2);
-		drv_desc_at(table, 2, 0x20000 + 1024 * i + 600, 1, WRITE, 0);
-		ram[0x20000 + 1024 * i + 600] = 0xee;
-		drv_add(i);
-	}
+	for (u16 i = 0; i < 64; i++)
+		blk_add_read(i);
 	ring_and_wait(64);
 	for (u16 i = 0; i < 64; i++)
 		bad += ram[0x20000 + 1024 * i + 600] ||

@@ -5,20 +5,6 @@
 
 #define N 64
 
-static void add_read(u16 i)
-{
-	struct virtio_blk_outhdr hdr = { .type = VIRTIO_BLK_T_IN, .sector = i };
-	u32 at = DRV_DATA + 16 * i, table = DRV_TABLE + 48 * i;
-
-	memcpy(ram + at, &hdr, sizeof(hdr));
-	drv_desc(i, table, 48, INDIRECT, 0);
-	drv_desc_at(table, 0, at, 16, NEXT, 1);
-	drv_desc_at(table, 1, 0x20000 + 1024 * i, 512, NEXT | WRITE, 2);
-	drv_desc_at(table, 2, 0x20000 + 1024 * i + 600, 1, WRITE, 0);
-	ram[0x20000 + 1024 * i + 600] = 0xee;
-	drv_add(i);
-}
-
 static unsigned int answered(void)
 {
 	unsigned int n = 0;
@@ -46,7 +32,7 @@ static u16 avail_event(void)
 static void test_batch(void)
 {
 	for (u16 i = 0; i < N; i++)
-		add_read(i);
+		blk_add_read(i);
 	doorbell_and_wait(N);
 	eq(answered(), N, "%d requests behind one doorbell", N);
 	eq(host_submits, 1, "one submission");
@@ -64,7 +50,7 @@ static void test_single(void)
 	for (u16 i = 0; i < N; i++) {
 		u16 used = drv_used_idx();
 
-		add_read(i);
+		blk_add_read(i);
 		poke16(DRV_AVAIL + 4 + 2 * drv_size, used); /* used_event */
 		doorbell_and_wait(used + 1);
 	}

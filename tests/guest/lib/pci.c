@@ -139,6 +139,15 @@ u32 edu_put(struct edu *e, u64 addr, u32 val)
 	return edu_dma(e, addr, 4, true);
 }
 
+bool edu_reaches(struct edu *e, u64 iova, u64 page)
+{
+	volatile u32 *at = (volatile u32 *)(page + (iova & 0xfff));
+	static u32 pattern = 0x1000;
+
+	*at = 0;
+	return edu_put(e, iova, ++pattern) == EDU_DONE && *at == pattern;
+}
+
 u32 edu_get(struct edu *e, u64 addr)
 {
 	if (edu_dma(e, addr, 4, false) != EDU_DONE)

@@ -123,6 +123,8 @@ bool edu_init(struct edu *e, unsigned int nth);
 u32 edu_dma(struct edu *e, u64 addr, u32 len, bool to_ram);
 /* Write a dword to memory by DMA; the result. */
 u32 edu_put(struct edu *e, u64 addr, u32 val);
+/* A dword put to @iova arrives in the page at @page. */
+bool edu_reaches(struct edu *e, u64 iova, u64 page);
 /* Read a dword by DMA; ones if it was refused. */
 u32 edu_get(struct edu *e, u64 addr);
 void edu_tag(struct edu *e, u32 tag);

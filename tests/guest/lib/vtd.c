@@ -172,3 +172,11 @@ void vtd_faults_clear(void)
 		vw32(FRCD(i) + 12, BIT(31));
 	vw32(R_FSTS, FSTS_PFO | FSTS_IQE | FSTS_ITE);
 }
+
+u32 vtd_refusal(struct edu *e, u64 iova)
+{
+	vtd_faults_clear();
+	if (edu_put(e, iova, 0xbad) != EDU_REFUSED)
+		return 0;
+	return vtd_fault(NULL);
+}

@@ -200,5 +200,7 @@ struct fault {
 };
 u32 vtd_fault(struct fault *f);
 void vtd_faults_clear(void);
+/* The reason for which a write to @iova is refused, or 0. */
+u32 vtd_refusal(struct edu *e, u64 iova);
 
 #endif
