@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
 /*
- * The IOAPIC: 24 pins, version 20h, that is with an EOI register.  Each pin's redirection entry stands
+ * The IOAPIC: 10 pins, version 20h, that is with an EOI register.  Each pin's redirection entry stands
  * for a message, which is sent like any other MSI, with SID_IOAPIC as its requester.
  */
 

@@ -4,7 +4,7 @@
 
 /*
  * Interrupts: a split irqchip.  The local APICs are KVM's; the IOAPIC is ours (x86/ioapic.c), and
- * its pins are GSIs 0..23, each routed as the MSI its redirection entry stands for.
+ * its pins are GSIs 0..9, each routed as the MSI its redirection entry stands for.
  *
  * Every MSI of a device passes one function, which applies interrupt remapping when an IOMMU has
  * installed it.  A device vector is an irq_route: an eventfd that KVM turns into the (remapped)
@@ -62,7 +62,7 @@ void irq__route_clear(struct irq_route *route);
 /* Raise; from any thread. */
 void irq__fire(struct irq_route *route);
 
-/* Drive IOAPIC pin @gsi (0..23), active @level. */
+/* Drive IOAPIC pin @gsi (0..9), active @level. */
 void irq__line(struct irqchip *irq, unsigned int gsi, bool level);
 /* KVM_EXIT_IOAPIC_EOI. */
 void irq__eoi(struct irqchip *irq, u8 vector);

@@ -46,8 +46,8 @@
 #define PORT_PVPANIC 0x505
 #define PORT_PM	     0x600 /* ACPI sleep control (+0), sleep status (+1), reset (+2) */
 
-/* IOAPIC pins = GSIs 0..23. */
-#define IOAPIC_PINS 24
+/* IOAPIC pins = GSIs 0..9: no more than the lines need, as Linux accesses each 20 times at boot. */
+#define IOAPIC_PINS 10
 #define GSI_COM1    4
 #define GSI_GED	    9
 /* PCI source-ids of the requesters that are no PCI function (DMAR scopes name them). */
