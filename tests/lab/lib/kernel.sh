@@ -18,24 +18,11 @@ kernel__check_config() {
 	[ -z "$bad" ] || lab__die "tests/lab/kernel.config: not taken by this kernel's configuration:$bad"
 }
 
-# KVM on QEMU's emulated SVM needs two changes, both in arch/x86/kvm/svm/svm.c.
-#
-# QEMU clears the valid bit of an event it has delivered and leaves its type behind, which a VM exit then reports.
-# KVM (6.15 and newer) looks at the type alone before it emulates an instruction, takes the event for one in flight,
-# and gives up: now and then a guest ends at an MMIO access.  Look at the valid bit instead.
-#
-# QEMU remembers the vector of an interrupt injected by VMRUN until the next VM exit.  If a thread of its own asks the
-# processor to pause before that, as it rarely does, the interrupt is delivered once more, wherever the guest is
-# and whatever its IF: it hangs or triple-faults.  Have such an entry followed by an exit at once; by the kernel
-# that runs on QEMU itself, which makes the entries of deeper guests too.
+# QEMU's SVM clears the valid bit of an event it has delivered and leaves its type behind, which a VM exit
+# then reports.  KVM (6.15 and newer) looks at the type alone before it emulates an instruction, takes the event
+# for one in flight, and gives up: now and then a guest ends at an MMIO access.  Look at the valid bit instead.
 kernel__mend_svm() {
-	local svm=arch/x86/kvm/svm/svm.c injects
-	injects='(svm->vmcb->control.event_inj \& (SVM_EVTINJ_VALID | SVM_EVTINJ_TYPE_MASK)) == SVM_EVTINJ_VALID'
-	injects="(!kvm_para_available() \\&\\& $injects)"
-	sed -i -e '/exit_int_info & SVM_EXITINTINFO_TYPE_MASK) &&/s/TYPE_MASK/VALID/' \
-		-e "/^static .* svm_vcpu_run(/,/^}/s/if (force_immediate_exit)\$/if (force_immediate_exit || $injects)/" $svm
-	[ "$(grep -c 'exit_int_info & SVM_EXITINTINFO_VALID) &&' $svm)" -ge 1 ] &&
-		[ "$(grep -c 'if (force_immediate_exit || ' $svm)" -eq 1 ]
+	sed -i '/exit_int_info & SVM_EXITINTINFO_TYPE_MASK) &&/s/TYPE_MASK/VALID/' arch/x86/kvm/svm/svm.c
 }
 
 kernel__compile() {
