@@ -6,9 +6,12 @@
 
 KERNEL_TOOLS="gcc make flex bison bc strip libelf"
 
-# Every line of the fragment must hold in .config: Kconfig drops what it does not know without a word.
+# Every line of the fragment must hold in .config: Kconfig drops what it does not know without a word.  So does
+# sed, when a newer source has no such line to mend.
 kernel__check_config() {
 	local line bad=
+	grep -q 'exit_int_info & SVM_EXITINTINFO_VALID) &&' arch/x86/kvm/svm/svm.c ||
+		lab__die "kernel__mend_svm: this kernel's source has another form"
 	while read -r line; do
 		case $line in
 		CONFIG_*=n) grep -q "^${line%=n}=" .config && bad="$bad $line" ;;
