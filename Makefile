@@ -6,7 +6,7 @@
 # make lint       cppcheck
 # make guest      freestanding guests alone
 # make program    commands, errors and statuses, with such guests
-# make fuzz       fuzzers, FUZZ_SECONDS=60 each
+# make fuzz       fuzzers, FUZZ_SECONDS=60 each, FUZZ_JOBS at a time
 # make demo       the main job, three kernels deep
 # make install    to PREFIX, below DESTDIR
 # V=1 shows commands; CC=clang, SAN=1 (sanitizers), O=dir as usual.
@@ -115,6 +115,9 @@ $(O)/guest/%.elf: tests/guest/%.c $(GUEST_LIB) $(wildcard tests/guest/lib/*.h te
 $(O)/guest/boot32.elf: $(O)/guest/boot.elf
 	$(Q)objcopy -O elf32-i386 $< $@
 
+# All that `make check` runs, so that its parts find it built.
+tests: $(UNITS) $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm $(O)/bench/vtd
+
 guest: $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm
 	$(Q)LKVM=$(O)/lkvm tests/guest/run $(O)/guest
 
@@ -122,12 +125,13 @@ guest: $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm
 program: $(O)/guest/loop.elf $(O)/lkvm
 	$(Q)LKVM=$(O)/lkvm GUESTS=$(O)/guest tests/unit/run tests/guest/program
 
-.PHONY: guest program
+.PHONY: guest program tests
 
 # Fuzzers (docs/testing.md): FUZZ_SECONDS each.
 FUZZERS	:= $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/*.c)))
 FUZZ_CC	?= clang
 FUZZ_SECONDS ?= 60
+FUZZ_JOBS ?= $(shell nproc)
 
 $(O)/fuzz/%: tests/fuzz/%.c
 	@mkdir -p $(@D)
@@ -139,6 +143,6 @@ $(O)/fuzz/%: tests/fuzz/%.c
 -include $(FUZZERS:%=$(O)/fuzz/%.d)
 
 fuzz:
-	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_CC=$(FUZZ_CC) MAKE='$(MAKE)' tests/fuzz/run $(O) $(FUZZERS)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_JOBS=$(FUZZ_JOBS) FUZZ_CC=$(FUZZ_CC) MAKE='$(MAKE)' tests/fuzz/run $(O) $(FUZZERS)
 
 .PHONY: fuzz
