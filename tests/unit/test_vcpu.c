@@ -88,6 +88,7 @@ static int (*guest)(struct kvm_run *run);
 static int tsc_khz = 2500000;
 static struct kvm_sregs sregs;
 static struct kvm_regs regs;
+static u64 mcg_cap;
 
 static struct kvm_run *run_of(int fd)
 {
@@ -141,6 +142,9 @@ static int fake_ioctl(int fd, unsigned long req, ...)
 	case KVM_GET_TSC_KHZ:
 		errno = EIO;
 		return tsc_khz;
+	case KVM_X86_SETUP_MCE:
+		mcg_cap = *(u64 *)arg;
+		return 0;
 	case KVM_GET_MSRS:
 	case KVM_SET_MSRS:
 		return 1;
@@ -436,6 +440,7 @@ static void test_start(void)
 	   "an active 32-bit TSS of 67h");
 	ok(regs.rip == vm.entry && regs.rbx == vm.entry_rbx && regs.rflags == 2, "and registers");
 	eq(told_khz, 2500000, "the TSC's rate is told");
+	eq(mcg_cap, 1, "one bank for machine checks");
 	teardown();
 	vm.entry_pvh = false;
 	tsc_khz = -1;
