@@ -33,7 +33,8 @@ struct loop_fd {
 
 struct loop {
 	int epfd, wakefd;
-	pthread_mutex_t lock;
+	/* Who waits for the lock holds its place in the queue: none who comes later overtakes it. */
+	pthread_mutex_t lock, next;
 	struct loop_fd *wake;
 	struct loop_fd *graveyard;
 	unsigned int graves;
@@ -69,6 +70,7 @@ struct loop *loop__new(void)
 	}
 	loop->status = -1;
 	pthread_mutex_init(&loop->lock, NULL);
+	pthread_mutex_init(&loop->next, NULL);
 	loop->epfd = epoll_create1(EPOLL_CLOEXEC);
 	if (loop->epfd < 0)
 		goto err_free;
@@ -87,6 +89,7 @@ err_epfd:
 err_free:
 	pr_err("cannot make the event loop: %s", strerror(errno));
 	pthread_mutex_destroy(&loop->lock);
+	pthread_mutex_destroy(&loop->next);
 	free(loop);
 	return NULL;
 }
@@ -111,12 +114,15 @@ void loop__free(struct loop *loop)
 	close(loop->wakefd);
 	close(loop->epfd);
 	pthread_mutex_destroy(&loop->lock);
+	pthread_mutex_destroy(&loop->next);
 	free(loop);
 }
 
 void loop__lock(struct loop *loop)
 {
+	pthread_mutex_lock(&loop->next);
 	pthread_mutex_lock(&loop->lock);
+	pthread_mutex_unlock(&loop->next);
 }
 
 void loop__unlock(struct loop *loop)

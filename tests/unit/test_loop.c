@@ -2,6 +2,8 @@
 
 /* The event loop: dispatch, deletion while an event is on its way, stopping. */
 
+#include <semaphore.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "tests/unit/tap.h"
@@ -149,6 +151,88 @@ static void test_delete_while_waiting(void)
 	close(s.fd);
 }
 
+/* --- Turns: a vCPU that waits for the lock gets it before the loop's next event --- */
+
+static struct {
+	struct source events; /* two in a round */
+	sem_t begun, gate;
+	bool had;
+	pid_t tid;
+	unsigned int overtaken;
+} turn;
+
+/* The first event of a round lasts until the vCPU waits; the second comes behind both. */
+static void held_event(void *arg, u32 events)
+{
+	bool opening = turn.events.calls++ % 2 == 0;
+
+	drain(turn.events.fd);
+	if (!opening && !turn.had)
+		turn.overtaken++;
+	sem_post(&turn.begun);
+	if (opening)
+		sem_wait(&turn.gate);
+}
+
+static void *vcpu_thread(void *arg)
+{
+	__atomic_store_n(&turn.tid, gettid(), __ATOMIC_RELEASE);
+	loop__lock(loop);
+	turn.had = true;
+	loop__unlock(loop);
+	return NULL;
+}
+
+/* Until the vCPU's thread sleeps, which it does nowhere but in loop__lock(). */
+static void wait_for_waiter(void)
+{
+	char path[64], line[256];
+	bool asleep = false;
+	pid_t tid;
+	FILE *f;
+
+	while (!(tid = __atomic_load_n(&turn.tid, __ATOMIC_ACQUIRE)))
+		sleep_ms(1);
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	while (!asleep) {
+		sleep_ms(1);
+		f = fopen(path, "r");
+		asleep = f && fgets(line, sizeof(line), f) && strstr(line, ") S ");
+		if (f)
+			fclose(f);
+	}
+}
+
+static void test_turns(void)
+{
+	pthread_t thread, vcpu;
+
+	turn.events.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC | EFD_SEMAPHORE);
+	sem_init(&turn.begun, 0, 0);
+	sem_init(&turn.gate, 0, 0);
+	loop = loop__new();
+	turn.events.lfd = loop__add(loop, turn.events.fd, EPOLLIN, held_event, NULL);
+	pthread_create(&thread, NULL, run_thread, NULL);
+	for (int i = 0; i < 20; i++) {
+		turn.tid = 0;
+		turn.had = false;
+		set(turn.events.fd);
+		set(turn.events.fd);
+		sem_wait(&turn.begun);
+		pthread_create(&vcpu, NULL, vcpu_thread, NULL);
+		wait_for_waiter();
+		sem_post(&turn.gate);
+		sem_wait(&turn.begun);
+		pthread_join(vcpu, NULL);
+	}
+	eq(turn.overtaken, 0, "no event overtakes a vCPU that waits for the lock");
+	loop__stop(loop, 0);
+	pthread_join(thread, NULL);
+	loop__del(turn.events.lfd);
+	loop__free(loop);
+	close(turn.events.fd);
+}
+
 static void test_graveyard_is_emptied(void)
 {
 	struct source s = { .fd = make_event(false) };
@@ -196,6 +280,7 @@ int main(void)
 	test_dispatch();
 	test_delete_in_handler();
 	test_delete_while_waiting();
+	test_turns();
 	test_graveyard_is_emptied();
 	test_modify();
 	return tap_done();
