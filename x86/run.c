@@ -167,7 +167,7 @@ static const struct option_def run_options[] = {
 	  .letter = 'c',
 	  .arg = "N",
 	  .parse = parse_cpus,
-	  .help = "number of vCPUs (default: the host's)" },
+	  .help = "number of vCPUs (default: as many as this process may use, up to 255)" },
 	{ .name = "mem",
 	  .letter = 'm',
 	  .arg = "SIZE",
@@ -179,7 +179,7 @@ static const struct option_def run_options[] = {
 	{ .name = "name",
 	  .arg = "NAME",
 	  .parse = parse_name,
-	  .help = "for lkvm list, stop and debug (default lkvm-PID)" },
+	  .help = "the machine's name for the other commands (default lkvm-PID)" },
 	{ .name = "quiet", .parse = parse_quiet, .help = "errors and warnings only" },
 	{ .name = NULL },
 };
@@ -226,7 +226,8 @@ void cmd_run__usage(void)
 	options__print();
 	printf("\nCtrl-a x ends the run, Ctrl-a Ctrl-a types Ctrl-a.  Exit status: 0 powered off, "
 	       "2 usage,\n3 host or set-up, 4 guest panic, 5 triple fault, 6 KVM, "
-	       "7 isolation lost, 124 timeout,\n130 stopped.\n");
+	       "7 isolation lost, 124 timeout,\n130 stopped, 2n+1 the guest wrote n to the exit "
+	       "device.\n");
 }
 
 int cmd_run(int argc, char **argv)
