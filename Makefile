@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # make            the lkvm binary
-# make check      unit tests, then the lab cases (docs/testing.md)
+# make check      everything but measurements (docs/testing.md)
 # make unit       unit tests alone, under ASan and UBSan
 # make lint       cppcheck
 # make guest      freestanding guests alone
 # make program    commands, errors and statuses, with such guests
 # make fuzz       fuzzers, FUZZ_SECONDS=60 each, FUZZ_JOBS at a time
 # make demo       the main job, three kernels deep
+# make bench      measurements (docs/performance.md)
+# make deps       installs what these need; check and demo begin with it
 # make install    to PREFIX, below DESTDIR
 # V=1 shows commands; CC=clang, SAN=1 (sanitizers), O=dir as usual.
 
