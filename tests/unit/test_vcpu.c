@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 
-/* vCPU threads above a KVM that exits as it is told: every reason, being held, and how they start. */
+/* vCPU threads above a KVM that exits as it is told: every reason, being held, and the clock. */
 
 #include <errno.h>
 #include <linux/kvm.h>
@@ -18,10 +18,8 @@
 static int fake_ioctl(int fd, unsigned long req, ...);
 #include "x86/bus.c"
 #include "x86/loop.c"
-#include "x86/mem.c"
 #define ioctl fake_ioctl
 #include "x86/vcpu.c"
-#include "x86/vcpu_init.c"
 #include "x86/vcpu_regs.c"
 #undef ioctl
 
@@ -79,16 +77,18 @@ void cpuid__set_clock(struct kvm_cpuid2 *cpuid, u32 tsc_khz)
 	told_khz = tsc_khz;
 }
 
+int vcpu__init_state(struct vm *vm, int vcpu_fd, unsigned int index)
+{
+	return 0;
+}
+
 /* --- KVM: @guest fills the exit and returns an errno; when it has nothing to do the vCPU halts --- */
 
 #define HALT (-1)
 
 static struct vm vm;
 static int (*guest)(struct kvm_run *run);
-static int tsc_khz = 2500000;
-static struct kvm_sregs sregs;
-static struct kvm_regs regs;
-static u64 mcg_cap;
+static int tsc_khz;
 
 static struct kvm_run *run_of(int fd)
 {
@@ -128,26 +128,14 @@ static int fake_ioctl(int fd, unsigned long req, ...)
 		fd = memfd_create("vcpu", MFD_CLOEXEC);
 		return ftruncate(fd, 4096) < 0 ? -1 : fd;
 	case KVM_GET_SREGS:
-		*(struct kvm_sregs *)arg = sregs;
-		return 0;
-	case KVM_SET_SREGS:
-		sregs = *(struct kvm_sregs *)arg;
+		memset(arg, 0, sizeof(struct kvm_sregs));
 		return 0;
 	case KVM_GET_REGS:
-		*(struct kvm_regs *)arg = regs;
-		return 0;
-	case KVM_SET_REGS:
-		regs = *(struct kvm_regs *)arg;
+		memset(arg, 0, sizeof(struct kvm_regs));
 		return 0;
 	case KVM_GET_TSC_KHZ:
 		errno = EIO;
 		return tsc_khz;
-	case KVM_X86_SETUP_MCE:
-		mcg_cap = *(u64 *)arg;
-		return 0;
-	case KVM_GET_MSRS:
-	case KVM_SET_MSRS:
-		return 1;
 	}
 	return 0;
 }
@@ -418,43 +406,25 @@ static void test_undisturbed(void)
 	mmio.access = region_access;
 }
 
-/* --- How vCPU 0 starts --- */
+/* --- The clock --- */
 
-static int halt(struct kvm_run *run)
+/* Of vCPUs that are made and never run. */
+static void tells(int khz, u32 want, const char *what)
 {
-	return HALT;
+	tsc_khz = khz;
+	vm.cpus = 1;
+	ok(vcpu_setup(&vm) == 0 && told_khz == want, "%s", what);
+	vcpu_teardown(&vm);
 }
 
-static void test_start(void)
+static void test_clock(void)
 {
-	vm.entry = 0x200040;
-	vm.entry_rbx = 0x1000;
-	vm.entry_pvh = true;
-	sregs = (struct kvm_sregs){ .tr = { .limit = 0xffff, .type = 3, .present = 1 } };
-	setup(1, halt);
-	eq(sregs.cr0 & (CR0_PE | CR0_PG), CR0_PE, "PVH: protected mode without paging");
-	ok(sregs.cs.db && !sregs.cs.l && !sregs.cs.base && sregs.cs.limit == ~0u,
-	   "a flat 32-bit code segment");
-	ok(sregs.tr.type == 0xb && sregs.tr.limit == 0x67 && !sregs.tr.base && sregs.tr.present &&
-	       !sregs.tr.s,
-	   "an active 32-bit TSS of 67h");
-	ok(regs.rip == vm.entry && regs.rbx == vm.entry_rbx && regs.rflags == 2, "and registers");
-	eq(told_khz, 2500000, "the TSC's rate is told");
-	eq(mcg_cap, 1, "one bank for machine checks");
-	teardown();
-	vm.entry_pvh = false;
-	tsc_khz = -1;
-	setup(1, halt);
-	ok((sregs.cr0 & CR0_PG) && sregs.cs.l && !sregs.cs.db && sregs.efer == 0x500,
-	   "bzImage: 64-bit mode");
-	eq(sregs.tr.type, 0xb, "with a TSS that this mode takes");
-	eq(told_khz, 0, "a rate that KVM does not know is not told");
-	teardown();
+	tells(2500000, 2500000, "the TSC's rate is told");
+	tells(-1, 0, "a rate that KVM does not know is not told");
 }
 
 int main(void)
 {
-	vm.mem = mem__new(-1, 4 * MiB);
 	vm.mmio = bus__new(-1, false);
 	vm.pio = bus__new(-1, true);
 	bus__add(vm.mmio, &mmio);
@@ -463,9 +433,8 @@ int main(void)
 	test_accesses();
 	test_hold();
 	test_undisturbed();
-	test_start();
+	test_clock();
 	bus__free(vm.mmio);
 	bus__free(vm.pio);
-	mem__free(vm.mem);
 	return tap_done();
 }
