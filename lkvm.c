@@ -56,7 +56,7 @@ static const struct command *find(const char *name)
 
 static void usage(const struct command *c)
 {
-	printf("Usage: lkvm %s %s\n%s\n", c->name, c->args, c->help);
+	printf("Usage: lkvm %s%s%s\n%s\n", c->name, c->args[0] ? " " : "", c->args, c->help);
 	if (c->more)
 		c->more();
 }

@@ -143,14 +143,19 @@ static const struct virtio_ops console_ops = {
 
 static int parse(const char *arg)
 {
-	if (!strcmp(arg, "virtio")) {
-		asked = true;
-		term__take();
-	} else if (strcmp(arg, "serial") || asked) {
-		pr_err("--console %s: %s; write serial or virtio, once", arg,
-		       asked ? "virtio was given before" : "unknown");
+	if (strcmp(arg, "virtio") && strcmp(arg, "serial")) {
+		pr_err("--console %s: unknown; write serial or virtio", arg);
 		return -EINVAL;
 	}
+	asked = !strcmp(arg, "virtio");
+	return 0;
+}
+
+/* Before any device is set up: COM1 looks who has the terminal. */
+static int validate(void)
+{
+	if (asked)
+		term__take();
 	return 0;
 }
 
@@ -192,6 +197,7 @@ static struct module module_console = {
 	.name = "virtio-console",
 	.level = MODULE_DEVICE,
 	.options = options,
+	.validate = validate,
 	.setup = setup,
 	.teardown = teardown,
 };

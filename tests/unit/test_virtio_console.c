@@ -220,14 +220,19 @@ static void test_options(void)
 	int (*parse_console)(const char *) = registered->options[0].parse;
 
 	eq(parse_console("serial"), 0, "--console serial");
+	eq(registered->validate(), 0, "is valid");
 	eq(registered->setup(&vm), 0, "is set up elsewhere");
 	ok(!console.dev.transport && !taken && !input_fn, "there is none of this");
 	registered->teardown(&vm);
 	eq(parse_console("tty"), -EINVAL, "--console tty");
 	ok(strstr(last_msg, "tty") && strstr(last_msg, "serial or virtio"), "says: %s", last_msg);
 	eq(parse_console("virtio"), 0, "--console virtio");
+	eq(parse_console("serial"), 0, "then serial");
+	registered->validate();
+	ok(!taken, "the last one counts");
+	eq(parse_console("virtio"), 0, "and virtio again");
+	registered->validate();
 	ok(taken, "takes the terminal");
-	eq(parse_console("serial"), -EINVAL, "then not serial");
 }
 
 int main(void)
