@@ -14,6 +14,51 @@
 /* KVM_EXIT_MEMORY_FAULT of Linux 6.8 (KVM api.rst 5), which older headers lack. */
 #define EXIT_MEMORY_FAULT 39
 
+/* The local APIC's registers, as KVM_GET_LAPIC has them; of ISR and IRR the first of eight. */
+#define APIC_TPR 0x80
+#define APIC_ISR 0x100
+#define APIC_IRR 0x200
+
+/* " 31 ec": the vectors whose bits are set in the eight registers from @reg on. */
+static void print_vectors(FILE *out, const char *name, const struct kvm_lapic_state *apic, u32 reg)
+{
+	bool any = false;
+
+	fprintf(out, " %s", name);
+	for (u32 vec = 0; vec < 256; vec++) {
+		u32 bits;
+
+		memcpy(&bits, apic->regs + reg + vec / 32 * 16, sizeof(bits));
+		if (!(bits & BIT(vec % 32)))
+			continue;
+		fprintf(out, " %02x", vec);
+		any = true;
+	}
+	if (!any)
+		fprintf(out, " -");
+}
+
+/* Where an interrupt is stuck: requested, on its way into the vCPU, or in service without an EOI. */
+static void dump_interrupts(FILE *out, int fd, unsigned int index)
+{
+	struct kvm_lapic_state apic;
+	struct kvm_vcpu_events ev;
+	u32 tpr;
+
+	if (ioctl(fd, KVM_GET_LAPIC, &apic) < 0 || ioctl(fd, KVM_GET_VCPU_EVENTS, &ev) < 0) {
+		fprintf(out, "vCPU %u: KVM does not give its interrupts\n", index);
+		return;
+	}
+	memcpy(&tpr, apic.regs + APIC_TPR, sizeof(tpr));
+	fprintf(out, "vCPU %u: tpr %02x", index, tpr);
+	print_vectors(out, "isr", &apic, APIC_ISR);
+	print_vectors(out, "irr", &apic, APIC_IRR);
+	if (ev.interrupt.injected)
+		fprintf(out, " injected %02x\n", ev.interrupt.nr);
+	else
+		fprintf(out, " injected -\n");
+}
+
 void vcpu__dump_regs(FILE *out, int fd, unsigned int index)
 {
 	struct kvm_regs r;
@@ -35,6 +80,7 @@ void vcpu__dump_regs(FILE *out, int fd, unsigned int index)
 		r.r13, r.r14, r.r15);
 	fprintf(out, "vCPU %u: cr0 %08llx cr2 %016llx cr3 %016llx cr4 %08llx efer %llx\n", index,
 		s.cr0, s.cr2, s.cr3, s.cr4, s.efer);
+	dump_interrupts(out, fd, index);
 }
 
 void vcpu__print_regs(int fd, unsigned int index)
