@@ -13,18 +13,50 @@ ok()
 	else
 		echo "not ok $tap - $2"
 		[ -f /tmp/out ] && tail -n 25 /tmp/out | sed 's/^/# /'
+		[ -f /tmp/stuck ] && sed 's/^/# stuck: /' /tmp/stuck && rm /tmp/stuck
 	fi
 }
 
 # has PATTERN: the last guest printed it.
 has() { grep -qE -- "$1" /tmp/out; }
 
+# stuck: what tells why a machine does not go on, of each that runs.
+stuck()
+{
+	lkvm list
+	for name in $(lkvm list | awk 'NR > 1 { print $3 }'); do
+		lkvm stat --name "$name"
+		lkvm debug --name "$name" --regs
+		sleep 1
+		lkvm debug --name "$name" --regs
+		lkvm stat --name "$name"
+	done
+	for pid in $(pidof lkvm); do
+		for task in /proc/"$pid"/task/*; do
+			echo "$task $(cut -d' ' -f2,3,14,15 "$task/stat") $(cat "$task/wchan" "$task/syscall")"
+		done
+	done
+	cat /proc/loadavg /proc/net/tcp
+}
+
+# limited CMD [ARG]...: CMD, ended if it hangs: so late that a busy machine does not matter, and with a report first.
+limited()
+{
+	rm -f /tmp/stuck
+	(sleep 290; stuck > /tmp/stuck 2>&1) > /dev/null 2>&1 < /dev/null &
+	watch=$!
+	timeout 300 "$@"
+	limited_status=$?
+	kill $watch 2> /dev/null
+	return $limited_status
+}
+
 # guest INITRD PARAMS [OPTION]...: run the stock kernel, one vCPU and no network unless told; its output goes to /tmp/out.
 guest()
 {
 	initrd=$1 params=$2
 	shift 2
-	timeout 90 lkvm run -c 1 -n none -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
+	limited lkvm run -c 1 -n none -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
 		-p "console=ttyS0 panic=-1 $params" -m 512 "$@" < /dev/null > /tmp/out 2>&1
 }
 
