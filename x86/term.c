@@ -219,6 +219,8 @@ static int watch_signals(struct vm *vm)
 	sigemptyset(&set);
 	for (unsigned int i = 0; i < ARRAY_SIZE(ending); i++)
 		sigaddset(&set, ending[i]);
+	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++) /* they end a process by default, too */
+		sigaddset(&set, sig);
 	sigaddset(&set, SIGTSTP);
 	sigaddset(&set, SIGCONT);
 	in.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -156,8 +156,8 @@ static void type(int user, const char *keys)
 
 static void test_signals(void)
 {
-	static const int sigs[] = { SIGTERM, SIGINT,  SIGHUP,  SIGQUIT,	  SIGUSR2,
-				    SIGALRM, SIGPROF, SIGXCPU, SIGVTALRM, SIGPWR };
+	const int sigs[] = { SIGTERM, SIGINT,  SIGHUP,	  SIGQUIT, SIGUSR2,  SIGALRM,
+			     SIGPROF, SIGXCPU, SIGVTALRM, SIGPWR,  SIGRTMIN, SIGRTMAX };
 	static const int bugs[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(sigs); i++) {
