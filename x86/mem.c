@@ -174,8 +174,6 @@ void mem__free(struct guest_mem *mem)
 {
 	if (!mem)
 		return;
-	for (u32 i = 0; i < mem->nram; i++)
-		set_slot(mem, i, mem->ram[i].gpa, 0, NULL);
 	if (mem->base)
 		munmap(mem->base, mem->size);
 	free(mem);

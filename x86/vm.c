@@ -171,10 +171,10 @@ static void vm_teardown(struct vm *vm)
 	irq__free(vm->irq);
 	bus__free(vm->pio);
 	bus__free(vm->mmio);
-	mem__free(vm->mem);
 	loop__free(vm->loop);
 	if (vm->vm_fd >= 0)
 		close(vm->vm_fd);
+	mem__free(vm->mem);
 	if (vm->kvm_fd >= 0)
 		close(vm->kvm_fd);
 }
