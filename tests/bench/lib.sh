@@ -20,14 +20,13 @@ timed() {
 	MS=$(($(uptime_ms) - start))
 }
 
-# Whether the machine is as fast as it has been, by a loop of a third of a second: where processors are shared, it is slower
-# by half for seconds at a time.
-calm() {
+# How busy the machine is: LOOP is how long a loop of a third of a second takes now, BEST the least that it has taken.
+# Where processors are shared, it is slower by half for seconds at a time.
+gauge() {
 	start=$(uptime_ms)
 	awk 'BEGIN { for (i = 0; i < 80000; i++) x += i }'
-	now=$(($(uptime_ms) - start))
-	[ "${best:=$now}" -le $now ] || best=$now
-	[ $((now * 100)) -le $((best * 115)) ]
+	LOOP=$(($(uptime_ms) - start))
+	[ "${BEST:=$LOOP}" -le $LOOP ] || BEST=$LOOP
 }
 
 # median FILE: of its lines, each one number.
