@@ -33,7 +33,7 @@ struct loop_fd {
 
 struct loop {
 	int epfd, wakefd;
-	/* Who waits for the lock holds its place in the queue: none who comes later overtakes it. */
+	/* Who waits for lock holds next, for which all others wait: none of them overtakes it. */
 	pthread_mutex_t lock, next;
 	struct loop_fd *wake;
 	struct loop_fd *graveyard;

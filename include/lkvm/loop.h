@@ -22,7 +22,7 @@ typedef void (*loop_fn)(void *arg, u32 events);
 struct loop *loop__new(void);
 void loop__free(struct loop *loop);
 
-/* Who waits is served before the loop takes its next event. */
+/* A vCPU that waits is served before the loop takes its next event; of several that wait, one is. */
 void loop__lock(struct loop *loop);
 void loop__unlock(struct loop *loop);
 

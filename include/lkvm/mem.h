@@ -29,8 +29,8 @@ struct guest_mem *mem__new(int vm_fd, u64 size);
 void mem__use_hugepages(void);
 int mem__check(u64 size);
 /*
- * Once the VM is closed, and its slots with it: to take them from a VM one by one makes KVM wait for
- * all its readers each time.  NULL is fine.
+ * No vCPU may run after this.  KVM's slots stay until the VM is closed: to take them from it one by one
+ * makes KVM wait for all its readers each time.  NULL is fine.
  */
 void mem__free(struct guest_mem *mem);
 

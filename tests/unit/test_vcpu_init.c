@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <stdarg.h>
 #include <sys/ioctl.h>
 
 #include "tap.h"
