@@ -43,7 +43,11 @@ stuck()
 limited()
 {
 	rm -f /tmp/stuck
-	(sleep 290; stuck > /tmp/stuck 2>&1) > /dev/null 2>&1 < /dev/null &
+	(
+		sleep 290 &
+		trap 'kill $!; exit' TERM
+		wait $! && stuck > /tmp/stuck
+	) > /dev/null 2>&1 < /dev/null &
 	watch=$!
 	timeout 300 "$@"
 	limited_status=$?

@@ -62,10 +62,9 @@ host__args() {
 	QEMU+=(-kernel "$KERNEL/vmlinux" -initrd "$1" -append "$params" "${QEMU_ARGS[@]}")
 }
 
-# host__stop [ENDED]: ends QEMU if it runs; ENDED is a process that has ended.
+# host__stop: ends QEMU if it runs.
 host__stop() {
-	[ "${1:-}" != "${QEMU_PID:-}" ] || QEMU_PID=
-	[ -n "$QEMU_PID" ] || return 0
+	[ -n "${QEMU_PID:-}" ] || return 0
 	kill "$QEMU_PID" 2>/dev/null
 	for _ in {1..50}; do
 		kill -0 "$QEMU_PID" 2>/dev/null || break
@@ -84,35 +83,81 @@ host__copy() {
 	}
 }
 
-# host__run INITRD: boots it, copies its output, and returns the command's status: 124 after TIMEOUT
-# seconds (0: never), 125 if the host ended without a status, 141 (SIGPIPE) if nobody reads the output.
-host__run() {
-	local clock=none ended=none status
-	host__args "$1"
+# host__start: starts QEMU, and what copies its output.
+host__start() {
 	: >"$RUN/status"
 	if [ -n "$TTY" ]; then
 		# Without job control, bash gives background commands no terminal unless told.
 		"${QEMU[@]}" <&0 2>&"$LOG_FD" &
-		QEMU_PID=$!
+		QEMU_PID=$! COPIES=()
 	else
-		mkfifo "$RUN/out" "$RUN/err"
 		"${QEMU[@]}" </dev/null >&"$LOG_FD" 2>&1 &
 		QEMU_PID=$!
 		host__copy "$RUN/out" &
+		COPIES=($!)
 		host__copy "$RUN/err" >&2 &
+		COPIES+=($!)
 	fi
-	if [ "$TIMEOUT" -gt 0 ]; then
-		sleep "$TIMEOUT" &
-		clock=$!
+}
+
+# host__booted: waits until init is about to run the command.  1 if QEMU ends before, or is ended because nothing happens.
+host__booted() {
+	local end=$((SECONDS + BOOT_TIMEOUT))
+	while [ ! -s "$RUN/status" ] && kill -0 "$QEMU_PID" 2>/dev/null; do
+		if [ $SECONDS -ge $end ]; then
+			kill -KILL "$QEMU_PID"
+			return 1
+		fi
+		sleep 0.1
+	done
+	[ -s "$RUN/status" ]
+}
+
+# host__limit SECONDS: ends QEMU, and makes $RUN/late, if it still runs then.  For the background, where it ends by itself:
+# one that has to be killed could be killed before it has given up the traps of this shell.
+host__limit() {
+	timeout "$1" tail --pid="$QEMU_PID" -f /dev/null
+	if [ $? -eq 124 ]; then
+		: >"$RUN/late"
+		host__stop
 	fi
-	wait -n -p ended "$QEMU_PID" ${clock/none/}
-	host__stop "$ended"
-	kill "$clock" 2>/dev/null
+}
+
+# host__wait: until QEMU and its output have ended; QEMU's status.
+host__wait() {
+	local status
+	wait "$QEMU_PID"
+	status=$?
+	QEMU_PID=
 	if [ -z "$TTY" ]; then
 		: 1<>"$RUN/out" 1<>"$RUN/err" # ends the copies also if QEMU never opened these
+		wait "${COPIES[@]}"
 	fi
-	wait
-	if [ "$ended" = "$clock" ]; then
+	return $status
+}
+
+# host__run INITRD: boots it, copies its output, and returns the command's status: 124 when that runs for TIMEOUT
+# seconds (0: as long as it likes), 125 if the host ended without a status, 141 (SIGPIPE) if nobody reads the output.
+host__run() {
+	local status tries=3
+	host__args "$1"
+	[ -n "$TTY" ] || mkfifo "$RUN/out" "$RUN/err"
+	host__start
+	# A boot that hangs or dies is tried again: nothing of the command's has run yet.  But status 1 is QEMU's own
+	# refusal to start.
+	until host__booted 2>/dev/null; do
+		host__wait 2>/dev/null
+		status=$?
+		KEEP_LOG=1
+		if [ $((tries -= 1)) -eq 0 ] || [ $status -eq 1 ]; then
+			lab__die "the host does not boot: $(tail -n 1 "$RUN/log" | tr -d '\r'): see $RUN/log"
+		fi
+		lab__note "the host does not boot: trying again; see $RUN/log"
+		host__start
+	done
+	[ "$TIMEOUT" -eq 0 ] || host__limit "$TIMEOUT" </dev/null >/dev/null 2>&1 &
+	host__wait
+	if [ -e "$RUN/late" ]; then
 		KEEP_LOG=1
 		lab__note "timeout: the host did not end within $TIMEOUT s: --timeout gives more; see $RUN/log"
 		return 124
@@ -121,7 +166,8 @@ host__run() {
 		[ "$(cat "$RUN/deaf")" -eq 141 ] || lab__die "the command's output cannot be written"
 		return 141
 	fi
-	read -r status <"$RUN/status"
+	# After the line that says that the command has begun.
+	status=$(tail -n +2 "$RUN/status")
 	case $status in
 	'' | *[!0-9]*)
 		KEEP_LOG=1
