@@ -30,7 +30,7 @@ BASE	:= -std=gnu11 $(WARN) -Iinclude -I. -D_GNU_SOURCE -DLKVM_VERSION='"$(VERSIO
 	   -fno-strict-aliasing -pthread -MMD -MP
 HARDEN	:= -fPIE -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 LDHARD	:= -pie -Wl,-z,relro,-z,now,-z,noexecstack
-LIBS	:= -lfdt -laio -lslirp -pthread
+LIBS	:= -lfdt -laio -lslirp -lzstd -lz -pthread
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 ifeq ($(SAN),1)

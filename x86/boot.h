@@ -6,7 +6,8 @@
  * Loading the kernel.  Every loader puts its pieces into guest memory and fills vm->entry and its
  * companions:
  *
- *   bzImage          64-bit mode, rsi = the zero page (Linux boot protocol, "64-bit boot protocol")
+ *   bzImage          64-bit mode, rsi = the zero page (Linux boot protocol, "64-bit boot protocol"): its
+ *                    unpacker, or what that would unpack, if it was kept (boot_cache.c)
  *   PVH ELF          32-bit mode, rbx = the start info (entry_pvh)
  *   Multiboot ELF32  the same with rbx = its information structure, rax = its magic number
  *
@@ -66,6 +67,30 @@ int boot_elf__check(const struct vm *vm, const struct boot_file *f);
 /* The loaders. */
 int boot_bzimage__load(struct vm *vm, const struct boot_file *f);
 int boot_elf__load(struct vm *vm, const struct boot_file *f);
+/*
+ * Opens what the payload of @f, a bzImage's of @len bytes at @at, unpacks to; to be closed by the caller.  A negative errno if
+ * @f has to unpack itself: at its first boot, or because its payload is not understood, or nothing can be kept.  Nothing
+ * is printed but that @f cannot be read.
+ */
+int boot_payload__open(const struct boot_file *f, u64 at, u64 len, struct boot_file *out);
+/*
+ * Opens what was kept for @f, which is the same file as then; to be closed by the caller.  -ENOENT if nothing was; -ENOTSUP or
+ * another negative errno if nothing can be.  Nothing is printed.
+ */
+int boot_cache__find(const struct boot_file *f, struct boot_file *out);
+/*
+ * Keeps @size bytes for @f, in the place of what was kept, and opens them as above.  A negative errno if that cannot be; nothing
+ * is printed.
+ */
+int boot_cache__keep(const struct boot_file *f, const void *data, u64 size, struct boot_file *out);
+/*
+ * Loads @f, unpacked, which is linked to be in RAM that nothing has been written to, [@base, @base + @size).  @kaslr: at a
+ * virtual address that is random and a multiple of @align; *@moved: the kernel is one that can be.  *@entry is the
+ * physical address to enter it at.  -ENOTSUP if @f is not understood: then that RAM may have been written, and
+ * nothing was printed.  -EIO if @f cannot be read.
+ */
+int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, u64 base, u64 size, u64 align,
+		       bool kaslr, bool *moved, u64 *entry);
 /* Command line, initrd above @kernel_end, and the start info at LOW_PVH_INFO. */
 int boot_pvh__start_info(struct vm *vm, u64 kernel_end);
 /* What a Multiboot kernel finds in eax. */

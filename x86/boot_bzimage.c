@@ -5,7 +5,8 @@
  *
  *   file:    boot sector, setup_sects more sectors (real-mode code, unused), the protected-mode
  * part memory:  zero page at LOW_ZERO_PAGE, command line, the protected-mode part at its preferred
- *            address with init_size bytes to unpack itself into; it is entered at +200h
+ *            address with init_size bytes to unpack itself into; it is entered at +200h; or, there,
+ *            what it would unpack (boot_vmlinux.c)
  */
 
 #include <asm/bootparam.h>
@@ -124,9 +125,50 @@ int boot_bzimage__check(const struct vm *vm, const struct boot_file *f)
 	return err ? err : boot__check_cmdline(vm, hdr.cmdline_size);
 }
 
+/* Whether @word is one of @params. */
+static bool has_word(const char *params, const char *word)
+{
+	size_t n, len = strlen(word);
+
+	for (; params && *params; params += n) {
+		params += strspn(params, " ");
+		n = strcspn(params, " ");
+		if (n == len && !strncmp(params, word, len))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Loads the unpacked kernel in the place of its unpacker: *@entry is where it is entered.  False if that cannot be, for
+ * whatever reason: the unpacker always can.
+ */
+static bool load_unpacked(struct vm *vm, const struct boot_file *f, struct setup_header *hdr,
+			  u64 off, u64 load, u64 need, u64 *entry)
+{
+	bool moved = false;
+	struct boot_file u;
+	int err;
+
+	if (vm->no_kernel_cache || load != hdr->pref_address)
+		return false;
+	if (boot_payload__open(f, off + hdr->payload_offset, hdr->payload_length, &u))
+		return false;
+	err = boot_vmlinux__load(&u, vm->mem, load, need, hdr->kernel_alignment,
+				 !has_word(vm->params, "nokaslr"), &moved, entry);
+	boot_file__close(&u);
+	if (err)
+		return false;
+	/* As the unpacker does: the kernel then randomises what is its own business too, and has five levels of tables. */
+	if (moved)
+		hdr->loadflags |= KASLR_FLAG;
+	vm->entry_la57 = (hdr->xloadflags & XLF_5LEVEL_ENABLED) && !has_word(vm->params, "no5lvl");
+	return true;
+}
+
 int boot_bzimage__load(struct vm *vm, const struct boot_file *f)
 {
-	u64 off, len, need, load, initrd, initrd_size;
+	u64 off, len, need, load, entry, initrd, initrd_size;
 	struct boot_params bp = { 0 };
 	struct setup_header *hdr = &bp.hdr;
 	int err;
@@ -139,9 +181,12 @@ int boot_bzimage__load(struct vm *vm, const struct boot_file *f)
 	err = place(vm, f, hdr, need, &load);
 	if (err)
 		return err;
-	err = boot_file__load(f, off, vm->mem, load, len);
-	if (err)
-		return err;
+	if (!load_unpacked(vm, f, hdr, off, load, need, &entry)) {
+		err = boot_file__load(f, off, vm->mem, load, len);
+		if (err)
+			return err;
+		entry = load + ENTRY_64;
+	}
 	err = boot__cmdline(vm, hdr->cmdline_size);
 	if (err)
 		return err;
@@ -162,7 +207,7 @@ int boot_bzimage__load(struct vm *vm, const struct boot_file *f)
 		pr_err("no RAM at %#llx for the zero page; use more --mem", LOW_ZERO_PAGE);
 		return -EINVAL;
 	}
-	vm->entry = load + ENTRY_64;
+	vm->entry = entry;
 	vm->entry_rsi = LOW_ZERO_PAGE;
 	vm->entry_rbx = 0;
 	vm->entry_pvh = false;

@@ -100,6 +100,16 @@ static int parse_name(const char *arg)
 	return ret;
 }
 
+static int parse_kernel_cache(const char *arg)
+{
+	if (strcmp(arg, "on") && strcmp(arg, "off")) {
+		pr_err("--kernel-cache %s: give on or off", arg);
+		return -EINVAL;
+	}
+	vm.no_kernel_cache = !strcmp(arg, "off");
+	return 0;
+}
+
 static int parse_hugepages(const char *arg)
 {
 	mem__use_hugepages();
@@ -163,6 +173,10 @@ static const struct option_def run_options[] = {
 	  .arg = "TEXT",
 	  .parse = parse_params,
 	  .help = "the kernel's command line (default for a bzImage: console=ttyS0)" },
+	{ .name = "kernel-cache",
+	  .arg = "on|off",
+	  .parse = parse_kernel_cache,
+	  .help = "keep what a bzImage unpacks when it is booted again (default on)" },
 	{ .name = "cpus",
 	  .letter = 'c',
 	  .arg = "N",

@@ -31,6 +31,7 @@
 #define CR0_AM	 BIT(18)
 #define CR0_PG	 BIT(31)
 #define CR4_PAE	 BIT(5)
+#define CR4_LA57 BIT(12)
 #define EFER_LME BIT(8)
 #define EFER_LMA BIT(10)
 
@@ -68,10 +69,10 @@ static int write_gdt(struct vm *vm)
 	return put(vm, LOW_GDT, gdt, sizeof(gdt));
 }
 
-/* PML4, PDPT, four page directories of 2 MiB pages. */
+/* PML4, PDPT, four page directories of 2 MiB pages; and a PML5 above them. */
 static int write_page_tables(struct vm *vm)
 {
-	u64(*t)[512] = calloc(6, sizeof(*t));
+	u64(*t)[512] = calloc(7, sizeof(*t));
 	int ret;
 
 	if (!t) {
@@ -83,7 +84,8 @@ static int write_page_tables(struct vm *vm)
 		t[1][i] = (LOW_PGTABLE + 0x2000 + i * 0x1000) | PTE_P | PTE_W;
 	for (u64 i = 0; i < 4 * 512; i++)
 		t[2 + i / 512][i % 512] = i * 2 * MiB | PTE_P | PTE_W | PTE_PS;
-	ret = put(vm, LOW_PGTABLE, t, 6 * sizeof(*t));
+	t[6][0] = LOW_PGTABLE | PTE_P | PTE_W;
+	ret = put(vm, LOW_PGTABLE, t, 7 * sizeof(*t));
 	free(t);
 	return ret;
 }
@@ -138,7 +140,7 @@ static int set_boot_sregs(struct vm *vm, int fd)
 		.type = 0xb, /* 32- or 64-bit, busy */
 		.present = 1,
 	};
-	struct kvm_sregs s;
+	struct kvm_sregs s, five;
 
 	if (ioctl(fd, KVM_GET_SREGS, &s) < 0)
 		return -errno;
@@ -160,6 +162,14 @@ static int set_boot_sregs(struct vm *vm, int fd)
 	s.cs = code;
 	s.ds = s.es = s.fs = s.gs = s.ss = data;
 	s.tr = task;
+	if (vm->entry_la57) {
+		/* KVM refuses it to a guest whose processor has no five levels. */
+		five = s;
+		five.cr3 = LOW_PML5;
+		five.cr4 |= CR4_LA57;
+		if (ioctl(fd, KVM_SET_SREGS, &five) == 0)
+			return 0;
+	}
 	return ioctl(fd, KVM_SET_SREGS, &s) < 0 ? -errno : 0;
 }
 

@@ -33,6 +33,7 @@
 #define LOW_PVH_INFO  0x00001000ULL
 #define LOW_ZERO_PAGE 0x00007000ULL
 #define LOW_PGTABLE   0x00009000ULL
+#define LOW_PML5      (LOW_PGTABLE + 6 * 0x1000)
 #define LOW_CMDLINE   0x00020000ULL
 #define LOW_EBDA      0x0009fc00ULL
 #define ACPI_BASE     0x000e0000ULL /* RSDP first, the tables behind it */

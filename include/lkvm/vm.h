@@ -20,6 +20,7 @@ struct vm {
 	/* What the user asked for (x86/run.c). */
 	const char *name; /* never NULL */
 	const char *kernel, *initrd, *params;
+	bool no_kernel_cache; /* no unpacked kernel is used or kept */
 	u64 ram_size;
 	unsigned int cpus;
 
@@ -37,6 +38,7 @@ struct vm {
 	/* MODULE_FIRMWARE: where vCPU 0 starts (x86/boot.h) */
 	u64 entry, entry_rsi, entry_rax, entry_rbx;
 	bool entry_pvh;
+	bool entry_la57; /* not entry_pvh: LA57 on if the processor has it */
 };
 
 /*

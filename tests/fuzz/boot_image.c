@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Kernel images of any content: bzImage, PVH ELF, Multiboot.  The whole input is the file. */
+/*
+ * Kernel images of any content: bzImage, PVH ELF, Multiboot.  The whole input is the file; the payload of a bzImage stands for
+ * what it would be unpacked to.
+ */
 
 #include <errno.h>
 #include <stdarg.h>
@@ -13,6 +16,7 @@
 #include "x86/boot_file.c"
 #include "x86/boot_multiboot.c"
 #include "x86/boot_pvh.c"
+#include "x86/boot_vmlinux.c"
 #include "x86/mem.c"
 
 #include "tests/fuzz/fuzz.h"
@@ -46,6 +50,22 @@ static int file_new(char *path, size_t len)
 		abort();
 	snprintf(path, len, "/proc/self/fd/%d", fd);
 	return fd;
+}
+
+int boot_payload__open(const struct boot_file *f, u64 at, u64 len, struct boot_file *out)
+{
+	u8 *p;
+
+	if (at > f->size || len > f->size - at)
+		return -EINVAL;
+	*out = (struct boot_file){ .path = f->path, .what = "unpacked kernel", .size = len };
+	out->fd = memfd_create("unpacked", MFD_CLOEXEC);
+	p = malloc(len + 1);
+	if (out->fd < 0 || !p || boot_file__read(f, at, p, len) ||
+	    pwrite(out->fd, p, len, 0) != (ssize_t)len)
+		abort();
+	free(p);
+	return 0;
 }
 
 static void fill(int fd, const void *data, size_t size)

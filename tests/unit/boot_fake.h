@@ -28,7 +28,8 @@ void module__register(struct module *m)
 {
 }
 
-static char kernel[64], initrd[64];
+static char kernel[64];
+static char __attribute__((unused)) initrd[64];
 
 static void put(const char *path, const void *data, size_t len)
 {

@@ -21,6 +21,7 @@
 #include "x86/mem.c"
 
 #include "boot_fake.h"
+#include "boot_packed.h"
 
 /* Boot @len bytes of @image in @ram bytes; the VM's memory is the caller's to free. */
 static int boot(struct vm *vm, const void *image, size_t len, u64 ram)

@@ -18,6 +18,7 @@
 #include "x86/mem.c"
 
 #include "boot_fake.h"
+#include "boot_packed.h"
 
 static struct image {
 	Elf32_Ehdr eh;

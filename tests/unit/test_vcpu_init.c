@@ -22,6 +22,7 @@ static struct vm vm;
 static struct kvm_sregs sregs;
 static struct kvm_regs regs;
 static u64 mcg_cap;
+static bool has_la57;
 
 static int fake_ioctl(int fd, unsigned long req, void *arg)
 {
@@ -30,6 +31,10 @@ static int fake_ioctl(int fd, unsigned long req, void *arg)
 		*(struct kvm_sregs *)arg = sregs;
 		return 0;
 	case KVM_SET_SREGS:
+		if (!has_la57 && (((struct kvm_sregs *)arg)->cr4 & CR4_LA57)) {
+			errno = EINVAL;
+			return -1;
+		}
 		sregs = *(struct kvm_sregs *)arg;
 		return 0;
 	case KVM_SET_REGS:
@@ -75,6 +80,43 @@ static void test_bzimage(void)
 	ok((sregs.cr0 & CR0_PG) && sregs.cs.l && !sregs.cs.db && sregs.efer == 0x500,
 	   "bzImage: 64-bit mode");
 	eq(sregs.tr.type, 0xb, "with a TSS that this mode takes");
+	ok(sregs.cr3 == LOW_PGTABLE && sregs.cr4 == CR4_PAE, "and four levels of page tables");
+}
+
+/* Where @va leads with the tables of the last start(). */
+static u64 walk(u64 va)
+{
+	u64 table = sregs.cr3, e;
+
+	for (int level = sregs.cr4 & CR4_LA57 ? 5 : 4; level >= 2; level--) {
+		mem__read(vm.mem, table + ((va >> (12 + 9 * (level - 1))) & 511) * 8, &e,
+			  sizeof(e));
+		if (!(e & PTE_P))
+			return ~0ULL;
+		table = ALIGN_DOWN(e, 4096);
+		if (e & PTE_PS)
+			return table + (va & (2 * MiB - 1));
+	}
+	return ~0ULL;
+}
+
+static void test_la57(void)
+{
+	vm.entry_la57 = true;
+	has_la57 = true;
+	start(false);
+	ok(sregs.cr4 & CR4_LA57, "five levels where kernel and processor have them");
+	ok(walk(0x1000040) == 0x1000040 && walk(4 * GiB - 1) == 4 * GiB - 1 &&
+	       walk(4 * GiB) == ~0ULL,
+	   "lead to the lower 4 GiB");
+	has_la57 = false;
+	start(false);
+	ok(!(sregs.cr4 & CR4_LA57) && sregs.cr3 == LOW_PGTABLE,
+	   "four where the processor has no more");
+	ok(walk(0x1000040) == 0x1000040 && walk(4 * GiB - 1) == 4 * GiB - 1 &&
+	       walk(4 * GiB) == ~0ULL,
+	   "lead there too");
+	vm.entry_la57 = false;
 }
 
 int main(void)
@@ -83,6 +125,7 @@ int main(void)
 	vm.mem = mem__new(-1, 4 * MiB);
 	test_pvh();
 	test_bzimage();
+	test_la57();
 	mem__free(vm.mem);
 	return tap_done();
 }
