@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -126,6 +127,8 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	open_standard_files();
+	/* What is large goes back to the kernel when it is freed: glibc keeps more the larger the largest was. */
+	mallopt(M_MMAP_THRESHOLD, 128 * KiB);
 	if (!*name) {
 		pr_err("no command given; see lkvm help");
 		return VM_USAGE;
