@@ -86,11 +86,11 @@ int boot_cache__keep(const struct boot_file *f, const void *data, u64 size, stru
 /*
  * Loads @f, unpacked, which is linked to be in RAM that nothing has been written to, [@base, @base + @size).  @kaslr: at a
  * virtual address that is random and a multiple of @align; *@moved: the kernel is one that can be.  *@entry is the
- * physical address to enter it at.  -ENOTSUP if @f is not understood: then that RAM may have been written, and
- * nothing was printed.  -EIO if @f cannot be read.
+ * physical address to enter it at.  -ENOTSUP if @f is not understood: then nothing was written.  -EIO if @f cannot be
+ * read: then some may have been, and a line was printed.
  */
-int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, u64 base, u64 size, u64 align,
-		       bool kaslr, bool *moved, u64 *entry);
+int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, u64 base, u64 size,
+		       u64 align, bool kaslr, bool *moved, u64 *entry);
 /* Command line, initrd above @kernel_end, and the start info at LOW_PVH_INFO. */
 int boot_pvh__start_info(struct vm *vm, u64 kernel_end);
 /* What a Multiboot kernel finds in eax. */

@@ -70,17 +70,28 @@ static int name_of(const struct boot_file *f, char name[NAME_LEN])
 	return 0;
 }
 
+/* The directory, and the @name in it of what is kept for @f; -ENOTSUP if nothing can be. */
+static int open_for(const struct boot_file *f, char name[NAME_LEN])
+{
+	int dir = open_dir();
+
+	if (dir < 0)
+		return -ENOTSUP;
+	if (name_of(f, name) < 0) {
+		close(dir);
+		return -ENOTSUP;
+	}
+	return dir;
+}
+
 int boot_cache__find(const struct boot_file *f, struct boot_file *out)
 {
 	char name[NAME_LEN];
 	struct stat st;
-	int dir = open_dir(), err;
+	int dir = open_for(f, name), err = 0;
 
 	if (dir < 0)
-		return -ENOTSUP;
-	err = name_of(f, name);
-	if (err)
-		goto out_close;
+		return dir;
 	*out = (struct boot_file){ .path = f->path, .what = "unpacked kernel" };
 	out->fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (out->fd < 0) {
@@ -92,7 +103,6 @@ int boot_cache__find(const struct boot_file *f, struct boot_file *out)
 		out->size = st.st_size;
 		futimens(out->fd, NULL); /* used now; if that cannot be said, it goes sooner */
 	}
-out_close:
 	close(dir);
 	return err;
 }
@@ -147,13 +157,10 @@ static int write_all(int fd, const u8 *p, u64 size)
 int boot_cache__keep(const struct boot_file *f, const void *data, u64 size, struct boot_file *out)
 {
 	char name[NAME_LEN], self[64];
-	int dir = open_dir(), err;
+	int dir = open_for(f, name), err;
 
 	if (dir < 0)
-		return -ENOTSUP;
-	err = name_of(f, name);
-	if (err)
-		goto out_close;
+		return dir;
 	*out = (struct boot_file){ .path = f->path, .what = "unpacked kernel", .size = size };
 	out->fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (out->fd < 0) {

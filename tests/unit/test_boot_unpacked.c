@@ -138,14 +138,10 @@ static void bz_init(u64 (*pack)(u8 *out, u64 max, const void *in, u32 len), u32 
 static void mark(void)
 {
 	struct boot_file f, kept;
-	int err;
 
 	if (boot_file__open(&f, kernel, "kernel"))
 		exit(1);
-	err = boot_cache__find(&f, &kept);
-	if (err == -ENOENT)
-		err = boot_cache__keep(&f, NULL, 0, &kept);
-	if (!err)
+	if (!boot_payload__open(&f, 0, 0, &kept)) /* without a payload, it notes the boot and no more */
 		boot_file__close(&kept);
 	boot_file__close(&f);
 }
