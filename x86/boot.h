@@ -83,14 +83,22 @@ int boot_cache__find(const struct boot_file *f, struct boot_file *out);
  * is printed.
  */
 int boot_cache__keep(const struct boot_file *f, const void *data, u64 size, struct boot_file *out);
+/* Where an unpacked kernel goes. */
+struct boot_place {
+	u64 base, size; /* it is linked to be in [@base, @base + @size) */
+	u64 limit;	/* it may be moved up to here; nothing has been written to this RAM yet */
+	u64 align;	/* by multiples of this */
+	bool kaslr;	/* at random, the physical address and the virtual one */
+	/* Filled in: */
+	bool moved; /* the kernel is one that can be */
+	u64 load;   /* where @base is now */
+	u64 entry;  /* the physical address to enter it at */
+};
 /*
- * Loads @f, unpacked, which is linked to be in RAM that nothing has been written to, [@base, @base + @size).  @kaslr: at a
- * virtual address that is random and a multiple of @align; *@moved: the kernel is one that can be.  *@entry is the
- * physical address to enter it at.  -ENOTSUP if @f is not understood: then nothing was written.  -EIO if @f cannot be
- * read: then some may have been, and a line was printed.
+ * Loads @f, unpacked, as @at says.  -ENOTSUP if @f is not understood: then nothing was written.  -EIO if @f cannot be read:
+ * then some may have been, and a line was printed.
  */
-int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, u64 base, u64 size,
-		       u64 align, bool kaslr, bool *moved, u64 *entry);
+int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, struct boot_place *at);
 /* Command line, initrd above @kernel_end, and the start info at LOW_PVH_INFO. */
 int boot_pvh__start_info(struct vm *vm, u64 kernel_end);
 /* What a Multiboot kernel finds in eax. */

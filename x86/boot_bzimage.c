@@ -3,10 +3,10 @@
 /*
  * Linux's bzImage by the 64-bit boot protocol (Documentation/arch/x86/boot.rst).
  *
- *   file:    boot sector, setup_sects more sectors (real-mode code, unused), the protected-mode
- * part memory:  zero page at LOW_ZERO_PAGE, command line, the protected-mode part at its preferred
- *            address with init_size bytes to unpack itself into; it is entered at +200h; or, there,
- *            what it would unpack (boot_vmlinux.c)
+ *   file:    boot sector, setup_sects more sectors (real-mode code, unused), the protected-mode part
+ *   memory:  zero page at LOW_ZERO_PAGE, command line, the protected-mode part at its preferred address
+ *            with init_size bytes to unpack itself into, entered at +200h; or, there or wherever KASLR
+ *            puts it, what it would unpack (boot_vmlinux.c); the initrd as high as it may be
  */
 
 #include <asm/bootparam.h>
@@ -125,7 +125,7 @@ int boot_bzimage__check(const struct vm *vm, const struct boot_file *f)
 	return err ? err : boot__check_cmdline(vm, hdr.cmdline_size);
 }
 
-/* Whether @word is one of @params. */
+/* Whether @word is one of @params; one that ends in = with whatever is behind that. */
 static bool has_word(const char *params, const char *word)
 {
 	size_t n, len = strlen(word);
@@ -133,36 +133,50 @@ static bool has_word(const char *params, const char *word)
 	for (; params && *params; params += n) {
 		params += strspn(params, " ");
 		n = strcspn(params, " ");
-		if (n == len && !strncmp(params, word, len))
+		if ((n == len || (n > len && word[len - 1] == '=')) && !strncmp(params, word, len))
 			return true;
 	}
 	return false;
 }
 
+/* The unpacker minds these when it chooses a place; what follows is a matter of the kernel's. */
+static bool limits_memory(const char *params)
+{
+	return has_word(params, "mem=") || has_word(params, "memmap=") ||
+	       has_word(params, "hugepages=");
+}
+
 /*
- * Loads the unpacked kernel in the place of its unpacker: *@entry is where it is entered.  False if that cannot be, for
- * whatever reason: the unpacker always can.
+ * Loads the unpacked kernel in the place of its unpacker, somewhere below @limit: *@load and *@entry are where it is and where
+ * it is entered.  False if that cannot be, for whatever reason: the unpacker always can.
  */
 static bool load_unpacked(struct vm *vm, const struct boot_file *f, struct setup_header *hdr,
-			  u64 off, u64 load, u64 need, u64 *entry)
+			  u64 off, u64 need, u64 limit, u64 *load, u64 *entry)
 {
-	bool moved = false;
+	struct boot_place at = {
+		.base = *load,
+		.size = need,
+		.limit = limits_memory(vm->params) ? *load + need : limit,
+		.align = hdr->kernel_alignment,
+		.kaslr = !has_word(vm->params, "nokaslr"),
+	};
 	struct boot_file u;
 	int err;
 
-	if (vm->no_kernel_cache || load != hdr->pref_address)
+	if (vm->no_kernel_cache || *load != hdr->pref_address)
 		return false;
 	if (boot_payload__open(f, off + hdr->payload_offset, hdr->payload_length, &u))
 		return false;
-	err = boot_vmlinux__load(&u, vm->mem, load, need, hdr->kernel_alignment,
-				 !has_word(vm->params, "nokaslr"), &moved, entry);
+	err = boot_vmlinux__load(&u, vm->mem, &at);
 	boot_file__close(&u);
 	if (err)
 		return false;
 	/* As the unpacker does: the kernel then randomises what is its own business too, and has five levels of tables. */
-	if (moved)
+	if (at.moved)
 		hdr->loadflags |= KASLR_FLAG;
 	vm->entry_la57 = (hdr->xloadflags & XLF_5LEVEL_ENABLED) && !has_word(vm->params, "no5lvl");
+	*load = at.load;
+	*entry = at.entry;
 	return true;
 }
 
@@ -181,18 +195,19 @@ int boot_bzimage__load(struct vm *vm, const struct boot_file *f)
 	err = place(vm, f, hdr, need, &load);
 	if (err)
 		return err;
-	if (!load_unpacked(vm, f, hdr, off, load, need, &entry)) {
-		err = boot_file__load(f, off, vm->mem, load, len);
-		if (err)
-			return err;
-		entry = load + ENTRY_64;
-	}
 	err = boot__cmdline(vm, hdr->cmdline_size);
 	if (err)
 		return err;
 	err = boot__initrd(vm, load + need, hdr->initrd_addr_max + 1ULL, &initrd, &initrd_size);
 	if (err)
 		return err;
+	if (!load_unpacked(vm, f, hdr, off, need, initrd_size ? initrd : boot__low_end(vm), &load,
+			   &entry)) {
+		err = boot_file__load(f, off, vm->mem, load, len);
+		if (err)
+			return err;
+		entry = load + ENTRY_64;
+	}
 
 	hdr->type_of_loader = LOADER_OTHER;
 	hdr->vid_mode = VID_NORMAL;

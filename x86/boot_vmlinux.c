@@ -2,14 +2,14 @@
 
 /*
  * vmlinux as a bzImage carries it, entered as the unpacker would (boot.rst, "64-bit boot protocol"): at its ELF entry
- * point, rsi = the zero page, and moved to a random place of the kernel's part of the address space (KASLR).
+ * point, rsi = the zero page, and moved (KASLR) to a random place of the RAM and, on its own, of the kernel's part of the
+ * address space.
  *
  *   file:   ELF, section headers last; behind it, if the kernel has CONFIG_RANDOMIZE_BASE, the places that hold
  *           virtual addresses, as lists of the lower 32 bits of their own, each behind a 0:
  *           64-bit ones, (in older kernels, as 6.12) 32-bit ones relative to the per-CPU area, 32-bit ones
  *
- * Only the virtual address is random, and only what is understood is touched: of anything else nothing is said here, and
- * the caller takes the unpacker.
+ * Only what is understood is touched: of anything else nothing is said here, and the caller takes the unpacker.
  */
 
 #include <elf.h>
@@ -30,7 +30,7 @@
 
 struct vmlinux {
 	const struct boot_file *f;
-	u64 base, size; /* the RAM that it may have */
+	u64 base, size; /* where it is linked to be */
 	Elf64_Ehdr h;
 	Elf64_Phdr seg[SEGMENTS_MAX];
 	u64 end; /* of ELF in the file */
@@ -113,7 +113,7 @@ static bool read_relocs(struct vmlinux *v)
 	return true;
 }
 
-/* Adds @delta to what is at all places; to what is relative to the per-CPU area, which stays, its opposite. */
+/* Adds @delta to what is at all places; to what is relative to the per-CPU area, which stays, its opposite. @ram is for @base. */
 static void relocate(const struct vmlinux *v, u8 *ram, u64 delta)
 {
 	unsigned int l = 0;
@@ -139,51 +139,62 @@ static void relocate(const struct vmlinux *v, u8 *ram, u64 delta)
 	}
 }
 
-/* A random multiple of @align by which the kernel can move up and stay in its part of the address space. */
-static bool choose(const struct vmlinux *v, u64 align, u64 *delta)
+/* A random multiple of @align of at most @max. */
+static bool choose(u64 max, u64 align, u64 *delta)
 {
-	u64 end = v->base + v->size, r;
+	u64 r;
 
-	if (align < PMD_SIZE || (align & (align - 1)) || end > MAP_SIZE)
-		return false;
 	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) != sizeof(r))
 		return false;
-	*delta = r % ((MAP_SIZE - end) / align + 1) * align;
+	*delta = r % (max / align + 1) * align;
 	return true;
 }
 
-static int load(struct vmlinux *v, struct guest_mem *mem, bool kaslr, u64 align, bool *moved)
+/* By how much @v moves up: *@phys in the RAM below @limit, *@virt in its part of the address space. */
+static bool move(const struct vmlinux *v, u64 limit, u64 align, u64 *phys, u64 *virt)
 {
-	u8 *ram = mem__ptr(mem, v->base, v->size);
+	u64 end = v->base + v->size;
+
+	if (align < PMD_SIZE || (align & (align - 1)) || end > MAP_SIZE || end > limit)
+		return false;
+	return choose(limit - end, align, phys) && choose(MAP_SIZE - end, align, virt);
+}
+
+static int load(struct vmlinux *v, struct guest_mem *mem, struct boot_place *at)
+{
+	u64 phys = 0, virt = 0;
 	const Elf64_Phdr *p;
 	unsigned int i;
-	u64 delta = 0;
+	u8 *ram;
 
-	if (!ram || !read_elf(v) || !read_relocs(v))
+	if (!read_elf(v) || !read_relocs(v))
 		return -ENOTSUP;
-	*moved = kaslr && v->nr_relocs;
-	if (*moved && !choose(v, align, &delta))
+	at->moved = at->kaslr && v->nr_relocs;
+	if (at->moved && !move(v, at->limit, at->align, &phys, &virt))
+		return -ENOTSUP;
+	ram = mem__ptr(mem, v->base + phys, v->size);
+	if (!ram)
 		return -ENOTSUP;
 	for (i = 0; i < v->h.e_phnum; i++) {
 		p = &v->seg[i];
 		if (p->p_type != PT_LOAD)
 			continue;
 		/* What is not in the file is to be 0, as new RAM is. */
-		if (boot_file__load(v->f, p->p_offset, mem, p->p_paddr, p->p_filesz))
+		if (boot_file__load(v->f, p->p_offset, mem, p->p_paddr + phys, p->p_filesz))
 			return -EIO;
 	}
-	if (delta)
-		relocate(v, ram, delta);
+	if (virt)
+		relocate(v, ram, virt);
+	at->load = v->base + phys;
+	at->entry = v->h.e_entry + phys;
 	return 0;
 }
 
-int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, u64 base, u64 size,
-		       u64 align, bool kaslr, bool *moved, u64 *entry)
+int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, struct boot_place *at)
 {
-	struct vmlinux v = { .f = f, .base = base, .size = size };
-	int err = load(&v, mem, kaslr, align, moved);
+	struct vmlinux v = { .f = f, .base = at->base, .size = at->size };
+	int err = load(&v, mem, at);
 
 	free(v.relocs);
-	*entry = v.h.e_entry;
 	return err;
 }

@@ -9,8 +9,7 @@ int boot_payload__open(const struct boot_file *f, u64 at, u64 len, struct boot_f
 	return -ENOTSUP;
 }
 
-int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, u64 base, u64 size,
-		       u64 align, bool kaslr, bool *moved, u64 *entry)
+int boot_vmlinux__load(const struct boot_file *f, struct guest_mem *mem, struct boot_place *at)
 {
 	return -ENOTSUP;
 }

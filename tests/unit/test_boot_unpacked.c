@@ -141,7 +141,8 @@ static void mark(void)
 
 	if (boot_file__open(&f, kernel, "kernel"))
 		exit(1);
-	if (!boot_payload__open(&f, 0, 0, &kept)) /* without a payload, it notes the boot and no more */
+	if (!boot_payload__open(&f, 0, 0,
+				&kept)) /* without a payload, it notes the boot and no more */
 		boot_file__close(&kept);
 	boot_file__close(&f);
 }
@@ -152,6 +153,7 @@ static void boot(struct vm *vm, const char *params)
 	put(kernel, bz, bz_len);
 	mark();
 	*vm = (struct vm){ .kernel = kernel, .params = params, .ram_size = 64 * MiB };
+	vm->initrd = *initrd ? initrd : NULL;
 	vm->mem = mem__new(-1, vm->ram_size);
 	errs = 0;
 	if (boot_setup(vm))
@@ -185,6 +187,17 @@ static void forget(void)
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", cache);
 	if (system(cmd))
 		exit(1);
+}
+
+/* Where what was unpacked was put, by where it is entered. */
+static u64 put_at(const struct vm *vm)
+{
+	return vm->entry - 0x40;
+}
+
+static bool unpacked(const struct vm *vm)
+{
+	return put_at(vm) >= BASE && IS_ALIGNED(put_at(vm) - BASE, 0x200000);
 }
 
 static u8 flags(const struct vm *vm)
@@ -262,10 +275,10 @@ static u64 le(const struct vm *vm, u64 gpa, unsigned int len)
 	return v;
 }
 
-/* By how much the kernel was moved, once all places agree; ~0 if they do not. */
+/* By how much its virtual addresses were moved, once all places agree; ~0 if they do not. */
 static u64 moved(const struct vm *vm, bool relative)
 {
-	u64 delta = le(vm, BASE + 8, 8) - (VMAP + BASE + 0x123);
+	u64 at = put_at(vm), delta = le(vm, at + 8, 8) - (VMAP + BASE + 0x123);
 	u8 want[TEXT_LEN];
 	u64 v64 = VMAP + BASE + 0x123 + delta;
 	u32 v32 = 0x81000456 + delta, rel = 0x7f001000 - (relative ? delta : 0);
@@ -274,30 +287,58 @@ static u64 moved(const struct vm *vm, bool relative)
 	memcpy(want + 8, &v64, 8);
 	memcpy(want + 16, &rel, 4);
 	memcpy(want + 24, &v32, 4);
-	if (memcmp(mem__ptr(vm->mem, BASE, TEXT_LEN), want, TEXT_LEN) || le(vm, DATA + 4, 4) != v32)
+	if (memcmp(mem__ptr(vm->mem, at, TEXT_LEN), want, TEXT_LEN) ||
+	    le(vm, at + DATA - BASE + 4, 4) != v32)
 		return ~0ULL;
 	return delta;
 }
 
-static void test_kaslr(void)
+/* Boots @bz often enough to see all places; true if all are good, below @end. */
+static bool many(const char *params, u64 end, u64 *virts, u64 *physs)
 {
-	u64 delta, first = ~0ULL, differ = 0;
-	bool good = true;
+	struct setup_header *hdr;
 	struct vm vm;
-	int i;
+	u64 at, delta;
 
-	bz_init(zstd, ELF_LEN);
-	for (i = 0; i < 32; i++) {
-		boot(&vm, "nokaslr=1 xnokaslr");
+	*virts = *physs = 0;
+	for (int i = 0; i < 256; i++) {
+		boot(&vm, params);
+		at = put_at(&vm);
+		if (!unpacked(&vm) || at > end - INIT)
+			return false;
 		delta = moved(&vm, true);
-		good = good && vm.entry == BASE + 0x40 && (flags(&vm) & KASLR_FLAG) &&
-		       IS_ALIGNED(delta, 0x200000) && delta <= GiB - BASE - INIT;
-		first = i ? first : delta;
-		differ += delta != first;
+		if (!IS_ALIGNED(delta, 0x200000) || delta > GiB - BASE - INIT)
+			return false;
+		hdr = &((struct boot_params *)mem__ptr(vm.mem, LOW_ZERO_PAGE, 4096))->hdr;
+		if (!(hdr->loadflags & KASLR_FLAG) || hdr->code32_start != at)
+			return false;
+		*virts |= 1ULL << delta / 0x200000 % 64;
+		*physs |= 1ULL << (at - BASE) / 0x200000;
 		mem__free(vm.mem);
 	}
-	ok(good, "all places move by the same, and the kernel is told");
-	ok(differ, "not always by the same");
+	return true;
+}
+
+static void test_kaslr(void)
+{
+	u64 virts, physs, end = 64 * MiB;
+	struct vm vm;
+
+	bz_init(zstd, ELF_LEN);
+	ok(many("nokaslr=1 xnokaslr xmem=1 mem", end, &virts, &physs),
+	   "all places move by the same, and the kernel is told");
+	ok(virts & (virts - 1), "not always by the same");
+	eq(physs, (1ULL << ((end - INIT - BASE) / 0x200000 + 1)) - 1, "it is put anywhere in RAM");
+	ok(many("mem=60M", end, &virts, &physs) && (virts & (virts - 1)) && physs == 1,
+	   "but not if mem= limits that");
+	ok(many("memmap=4M", end, &virts, &physs) && physs == 1, "nor memmap=");
+
+	snprintf(initrd, sizeof(initrd), "/tmp/lkvm-test-initrd-%d", getpid());
+	put(initrd, "initrd", 6);
+	((struct setup_header *)(bz + HDR_OFFSET))->initrd_addr_max = 0x1bfffff;
+	ok(many("", 0x1bff000, &virts, &physs) && physs == 3, "and below the initrd");
+	unlink(initrd);
+	*initrd = 0;
 
 	/* Newer kernels, as 7.3, have two lists. */
 	memmove(elf.relocs + 2, elf.relocs + 4, 3 * sizeof(u32));
@@ -309,11 +350,11 @@ static void test_kaslr(void)
 
 	bz[HDR_OFFSET + offsetof(struct setup_header, xloadflags)] |= XLF_5LEVEL_ENABLED;
 	boot(&vm, "");
-	ok(vm.entry == BASE + 0x40 && vm.entry_la57,
+	ok(unpacked(&vm) && vm.entry_la57,
 	   "a kernel that knows five levels of page tables gets them");
 	mem__free(vm.mem);
 	boot(&vm, "no5lvl");
-	ok(vm.entry == BASE + 0x40 && !vm.entry_la57, "unless it is told otherwise");
+	ok(unpacked(&vm) && !vm.entry_la57, "unless it is told otherwise");
 	mem__free(vm.mem);
 
 	elf_init();
@@ -387,8 +428,8 @@ static void test_cache(void)
 	put(kernel, bz, bz_len);
 	for (i = 1; i <= 3; i++) {
 		vm.mem = mem__new(-1, vm.ram_size);
-		ok(!boot_setup(&vm) && vm.entry == BASE + (i == 1 ? 0x200 : 0x40), "boot %d: by %s",
-		   i, i == 1 ? "the unpacker" : "what it would unpack");
+		ok(!boot_setup(&vm) && unpacked(&vm) == (i > 1), "boot %d: by %s", i,
+		   i == 1 ? "the unpacker" : "what it would unpack");
 		ok(kept(&size) == 1 && size == (i == 1 ? 0 : ELF_LEN), "%s is kept",
 		   i == 1 ? "nothing" : "that");
 		mem__free(vm.mem);
@@ -397,7 +438,7 @@ static void test_cache(void)
 	elf.text[100] = 0x55;
 	spoil(&elf, ELF_LEN);
 	vm.mem = mem__new(-1, vm.ram_size);
-	ok(!boot_setup(&vm) && vm.entry == BASE + 0x40 && le(&vm, BASE + 100, 1) == 0x55,
+	ok(!boot_setup(&vm) && unpacked(&vm) && le(&vm, put_at(&vm) + 100, 1) == 0x55,
 	   "the kept file is booted");
 	mem__free(vm.mem);
 	elf_init();
