@@ -15,25 +15,34 @@ static void queue_all(struct binding *b)
 	b->n_ranges = 0;
 }
 
+/*
+ * Makes one of @a and @b, behind it, if that is a power of two of pages, aligned: hosts before Linux 6.10 invalidate the
+ * smallest such range that has the size, around the start, and of others that can miss the end.
+ */
+static bool merge(struct host_inv *a, const struct host_inv *b)
+{
+	const u64 size = a->npages * 4 * KiB;
+
+	if (a->leaf != b->leaf || a->npages != b->npages || a->addr + size != b->addr ||
+	    !IS_ALIGNED(a->addr, 2 * size))
+		return false;
+	a->npages *= 2;
+	return true;
+}
+
 static void queue_range(struct binding *b, const struct host_inv *inv)
 {
-	struct host_inv *last = b->n_ranges ? &b->ranges[b->n_ranges - 1] : NULL;
-
 	if (b->flush_all)
 		return;
-	/* Before address 0 is nothing: the last page ends there by number only. */
-	if (last && last->leaf == inv->leaf && inv->addr &&
-	    last->addr + last->npages * 4 * KiB == inv->addr) {
-		last->npages += inv->npages;
-		if (last->npages >> 52) /* whose size in bytes has no number */
-			queue_all(b);
-		return;
-	}
 	if (b->n_ranges == BIND_RANGES) {
 		queue_all(b);
 		return;
 	}
 	b->ranges[b->n_ranges++] = *inv;
+	while (b->n_ranges > 1 && merge(&b->ranges[b->n_ranges - 2], &b->ranges[b->n_ranges - 1]))
+		b->n_ranges--;
+	if (b->ranges[b->n_ranges - 1].npages >> 52) /* whose size in bytes has no number */
+		queue_all(b);
 }
 
 static void queue_domain(struct binding *b, bool any, u16 did)

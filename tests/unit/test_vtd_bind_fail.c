@@ -190,11 +190,15 @@ static void test_invalidate(void)
 	piotlb(5, 1, 0x1000, 0, false);
 	wait();
 	ok(log_is(""), "another domain or PASID: not its own");
-	piotlb(5, 0, 0x1000, 0, false);
+	for (u64 page = 2; page < 9; page++)
+		piotlb(5, 0, page << 12, 0, false);
+	wait();
+	ok(log_is("inv:100[2000+2][4000+4][8000+1] "),
+	   "neighbours are joined to powers of two, aligned");
 	piotlb(5, 0, 0x2000, 0, false);
 	piotlb(5, 0, 0x3000, 0, true);
 	wait();
-	ok(log_is("inv:100[1000+2][3000+1L] "), "neighbours of a kind are joined");
+	ok(log_is("inv:100[2000+1][3000+1L] "), "if they are of a kind");
 	piotlb(5, 0, ~0xfffULL, 0, false);
 	piotlb(5, 0, 0, 0, false);
 	wait();
