@@ -248,14 +248,26 @@ static void put_dev16(struct vfio_dev *d, u32 off, u16 val)
 			 strerror(-err));
 }
 
-static void sync_command(struct vfio_dev *d)
+static void put_command(struct vfio_dev *d, u16 intx)
 {
-	/* INTx off: nobody would handle it, and it may be shared with a device of the host. */
-	u16 cmd = PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE;
+	u16 cmd = PCI_COMMAND_MEMORY | intx;
 
 	if (pci__bus_master(&d->pci))
 		cmd |= PCI_COMMAND_MASTER;
 	put_dev16(d, PCI_COMMAND, cmd);
+}
+
+static void sync_command(struct vfio_dev *d)
+{
+	/* INTx off: nobody would handle it, and it may be shared with a device of the host. */
+	put_command(d, PCI_COMMAND_INTX_DISABLE);
+}
+
+void vfio_config__intx_off(struct vfio_dev *d)
+{
+	/* VFIO's copy of the bit is still set, and only a change of it reaches the device. */
+	put_command(d, 0);
+	sync_command(d);
 }
 
 static void sync_devctl(struct vfio_dev *d)

@@ -96,6 +96,8 @@ void vfio_dev__close(struct vfio_dev *d);
 int vfio_config__init(struct vfio_dev *d);
 /* Bring what goes through to the device in line with the guest's copy. */
 void vfio_config__sync(struct vfio_dev *d);
+/* The same for INTx, which the host's kernel switches on in the device whenever it frees MSI-X vectors. */
+void vfio_config__intx_off(struct vfio_dev *d);
 bool vfio_config__read(struct pci_func *f, u32 off, u32 len, u32 *val);
 void vfio_config__written(struct pci_func *f, u32 off, u32 len, u32 val);
 

@@ -41,6 +41,7 @@ static void arm(struct vfio_dev *d)
 	if (ret) {
 		pr_guest(&rl, "%s: the host cannot give it %u interrupt vectors: %s", d->name, n,
 			 ret < 0 ? strerror(-ret) : "too few are left");
+		vfio_config__intx_off(d);
 		return;
 	}
 	d->armed = n;
@@ -57,6 +58,7 @@ void vfio_irq__disarm(struct vfio_dev *d)
 	err = cdev__set_irqs(d->fd, VFIO_PCI_MSIX_IRQ_INDEX, NULL, 0);
 	if (err)
 		pr_guest(&rl, "%s: cannot disable its interrupts: %s", d->name, strerror(-err));
+	vfio_config__intx_off(d);
 	d->armed = 0;
 	trace(vfio_irq, "%s: disarmed", d->name);
 }

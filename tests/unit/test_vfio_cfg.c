@@ -242,6 +242,14 @@ static void test_command(void)
 	   "the device still decodes: its mappings depend on that");
 	wr(PCI_COMMAND + 1, 1, 0);
 	eq(wrote[0].val, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE, "and never raises INTx");
+	wr(PCI_COMMAND, 1, PCI_COMMAND_MASTER);
+	nwrote = 0;
+	vfio_config__intx_off(&dev);
+	ok(nwrote == 2 && wrote[0].off == PCI_COMMAND && wrote[1].off == PCI_COMMAND &&
+	       wrote[0].val == (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER) &&
+	       wrote[1].val == (wrote[0].val | PCI_COMMAND_INTX_DISABLE),
+	   "INTx, switched on behind VFIO, is off again by a change of the bit");
+	wr(PCI_COMMAND, 1, 0);
 	put16(host, PCI_STATUS, 0xf918);
 	eq(rd(PCI_STATUS, 2), PCI_STATUS_CAP_LIST, "status is the copy's");
 }

@@ -28,7 +28,7 @@ const char *iommufd__path = "/dev/iommu";
 /* The world around: what it was asked, and its answers. */
 static struct {
 	/* asked */
-	unsigned int maps, parents, closes, set_irqs, added;
+	unsigned int maps, parents, closes, set_irqs, intx_offs, added;
 	bool last_pasid;
 	u32 attached, attached_pasid, last_count, freed;
 	u64 mapped;
@@ -133,6 +133,11 @@ int iommufd__invalidate(int fd, u32 hwpt, const struct host_inv *inv, u32 *n)
 {
 	*n = 1;
 	return -EINVAL;
+}
+
+void vfio_config__intx_off(struct vfio_dev *d)
+{
+	w.intx_offs++;
 }
 
 int cdev__bind(int fd, int iommufd, u32 *devid)
@@ -392,15 +397,16 @@ static void test_irq(void)
 	w.msix_on = false;
 	w.on_change(&dev.pci);
 	ok(w.set_irqs == 2 && w.last_count == 0 && !dev.armed, "disabling disarms");
+	eq(w.intx_offs, 1, "and INTx stays off");
 
 	w.vectors_left = 8;
 	w.msix_on = true;
 	w.on_change(&dev.pci);
 	ok(dev.armed == 8 && fake_has("8 of 32"), "a host short of vectors gives what it has");
 	vfio_irq__disarm(&dev);
-	w.vectors_left = 0;
+	w.vectors_left = w.intx_offs = 0;
 	w.on_change(&dev.pci);
-	eq(dev.armed, 0, "or none");
+	ok(!dev.armed && w.intx_offs == 1, "or none, and INTx stays off");
 	w.set_irqs = 0;
 	vfio_irq__disarm(&dev);
 	eq(w.set_irqs, 0, "and then there is nothing to disarm");
