@@ -191,14 +191,14 @@ void msix__update(struct pci_func *f)
 	WRITE_ONCE(m->enabled, enabled);
 	m->masked = masked;
 	m->master = master;
-	for (i = 0; i < m->nvec; i++) {
+	for (i = 0; i < m->nvec; i++)
 		route(m, &m->vec[i]);
-		/* What was pending is gone once the function does not use MSI-X any more. */
-		if (off && m->vec[i].route)
-			irq__route_clear(m->vec[i].route);
-	}
 	if (changed && m->on_change)
 		m->on_change(f);
+	/* What was pending is gone once the function does not use MSI-X any more, nor does its device. */
+	for (i = 0; off && i < m->nvec; i++)
+		if (m->vec[i].route)
+			irq__route_clear(m->vec[i].route);
 }
 
 void msix__reset(struct pci_func *f)
