@@ -18,6 +18,9 @@
 
 #define CLASS_STORAGE_OTHER 0x018000
 
+/* Of data, in a turn. */
+#define TURN_BYTES (256 * KiB)
+
 /* The driver adds header and status to its segments. */
 #define SEG_MAX (VIRTIO_QUEUE_MAX - 2)
 
@@ -114,6 +117,7 @@ static bool begin(struct blk *blk, unsigned int q, const struct virtq_chain *c, 
 	req->v = req->iov;
 	memcpy(req->iov, iov, n * sizeof(*iov));
 	req->left = req->len = iov__len(iov, n);
+	blk->bytes += req->len;
 	if (blk->dev.pci.dma.ops && op != BLK_FLUSH)
 		keep_spans(req, c);
 	blk_aio__start(blk, req);
@@ -163,7 +167,7 @@ static int request(struct blk *blk, unsigned int q, struct virtq_chain *c, int n
 		return -1;
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
-		blk->slow = true;
+		blk->bytes = TURN_BYTES; /* it is done in place, and takes its time */
 		return blk_zero__request(blk, hdr.type == VIRTIO_BLK_T_DISCARD, out, nout);
 	case VIRTIO_BLK_T_GET_ID:
 		*written = iov__write(in, nin, blk->file->serial, VIRTIO_BLK_ID_BYTES);
@@ -194,20 +198,34 @@ static void handle(struct blk *blk, unsigned int q, struct virtq_chain *c)
 		answer(blk, q, c->head, where, status, written);
 }
 
+/* Others want their turn too. */
+static bool turn_over(const struct blk *blk)
+{
+	return blk->requests >= VIRTIO_QUEUE_MAX || blk->bytes >= TURN_BYTES;
+}
+
 static void notify(struct virtio_dev *dev, unsigned int q)
 {
 	struct blk *blk = to_blk(dev);
 	struct virtq_chain c;
-	int n;
 
-	/* One that is done in place is enough for a turn. */
-	blk->slow = false;
+	blk->requests = 0;
+	blk->bytes = 0;
 	blk->looks = 0;
-	for (n = 0; n < VIRTIO_QUEUE_MAX && !blk->slow && virtq__pop(dev, q, &c) > 0; n++)
-		handle(blk, q, &c);
-	blk_aio__submit(blk);
 	blk_aio__reap(blk);
-	if (n == VIRTIO_QUEUE_MAX || blk->slow)
+	/*
+	 * virtq__pop() asks for a notification when it finds nothing, and virtq__ready() does not: what the driver adds while
+	 * the host is at something is found without one.
+	 */
+	while (!turn_over(blk) && virtq__pop(dev, q, &c) > 0) {
+		do {
+			blk->requests++;
+			handle(blk, q, &c);
+		} while (!turn_over(blk) && virtq__ready(dev, q) && virtq__pop(dev, q, &c) > 0);
+		blk_aio__submit(blk);
+		blk_aio__reap(blk);
+	}
+	if (turn_over(blk))
 		virtq__again(dev, q);
 }
 

@@ -70,7 +70,9 @@ struct blk {
 	struct virtio_blk_config config;
 	struct blk_file *file;
 	char name[24];
-	bool slow; /* a request took its time in this turn */
+	/* In this turn. */
+	unsigned int requests;
+	u64 bytes;
 	u32 dirty; /* queues with answers the driver was not told of */
 	/* blk_aio.c */
 	io_context_t ctx;

@@ -172,6 +172,15 @@ int virtq__pop(struct virtio_dev *dev, unsigned int q, struct virtq_chain *c)
 	return 1;
 }
 
+bool virtq__ready(struct virtio_dev *dev, unsigned int q)
+{
+	struct virtq *vq = &dev->vq[q];
+	u16 idx;
+
+	return usable(dev, vq) && !read16(dev, &vq->avail, AVAIL_IDX, &idx) &&
+	       idx != vq->next_avail;
+}
+
 void virtq__unpop(struct virtio_dev *dev, unsigned int q, unsigned int n)
 {
 	struct virtq *vq = &dev->vq[q];

@@ -98,6 +98,8 @@ void virtio_pci__del(struct virtio_dev *dev);
  * called); -EINVAL: the ring is broken, NEEDS_RESET is set.
  */
 int virtq__pop(struct virtio_dev *dev, unsigned int q, struct virtq_chain *c);
+/* Whether virtq__pop() would find something; asks for no notification. */
+bool virtq__ready(struct virtio_dev *dev, unsigned int q);
 /* Put @head on the used ring, @written bytes of its in part filled. */
 void virtq__push(struct virtio_dev *dev, unsigned int q, u16 head, u32 written);
 /* The same for @n chains at once: the driver sees all of them or none. */

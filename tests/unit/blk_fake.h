@@ -26,6 +26,8 @@ static int host_error;
 /* The result of all completions but the first @host_fail_after. */
 static long host_fail;
 static unsigned int host_fail_after;
+/* What the driver does while the host is at a submission. */
+static void (*host_meanwhile)(void);
 static unsigned int host_submits, host_sync_writes, host_bounced, host_gets, host_reads;
 
 /* Of eventfds. */
@@ -67,6 +69,8 @@ static int fake_submit(io_context_t ctx, long n, struct iocb **cb)
 		host_sync_writes += c->aio_rw_flags != 0;
 	}
 	host_submits++;
+	if (host_meanwhile)
+		host_meanwhile();
 	if (!host_lazy)
 		return io_submit(ctx, n, cb);
 	for (long i = 0; i < n; i++)
@@ -198,6 +202,7 @@ static inline void stop(void)
 	blk_file__close(&file);
 	host_short = host_no_fdsync = host_one = host_lazy = false;
 	host_error = 0;
+	host_meanwhile = NULL;
 	host_fail = host_fail_after = host_full = 0;
 	host_submits = host_sync_writes = host_bounced = messages = 0;
 	host_gets = host_reads = host_zeroouts = 0;

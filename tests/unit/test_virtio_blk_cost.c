@@ -59,12 +59,39 @@ static void test_single(void)
 	   "each costs a submission, a look and an interrupt");
 }
 
+static u16 next;
+static unsigned int doorbells;
+
+static void add_another(void)
+{
+	if (next == N)
+		return;
+	blk_add_read(next);
+	doorbells += avail_event() == next++;
+}
+
+/* A driver that is as fast as the device: it has the next one when one is done. */
+static void test_busy(void)
+{
+	next = 1;
+	host_meanwhile = add_another;
+	blk_add_read(0);
+	doorbell_and_wait(N);
+	eq(answered(), N, "%d requests, each added while another is at the host", N);
+	eq(doorbells, 0, "none of them needs a doorbell");
+	eq(avail_event(), N, "the next doorbell is wanted for the next request");
+}
+
+#define START FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX)
+
 int main(void)
 {
 	blk_image();
-	start_with("", FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX));
+	start_with("", START);
 	test_batch();
 	test_single();
+	start_with("", START);
+	test_busy();
 	stop();
 	unlink(path);
 	return tap_done();
