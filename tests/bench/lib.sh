@@ -56,12 +56,89 @@ one() {
 	fi
 }
 
+# Two guests run at once, and work in turn, a second each: what makes the machine slow for a while meets both.  What a
+# guest does is told to it line by line through its console:
+cat >/tmp/told <<'END'
+#!/bin/sh
+exec </dev/console
+stty -echo
+echo READY
+while read -r what && [ "$what" != end ]; do
+	/rw /dev/vda $what 1
+done
+END
+chmod +x /tmp/told
+
+CR=$(printf '\r')
+
+# hear NAME OUT PATTERN: sets $line to the next line of the guest's output that matches; it has two minutes for each.
+hear() {
+	while read -r -t 120 line <&"$2"; do
+		line=${line%"$CR"}
+		# shellcheck disable=SC2254
+		case $line in
+		$3) return ;;
+		esac
+	done
+	failed=$((failed + 1))
+	echo "$1 does not say \"$3\""
+	false
+}
+
+# begin NAME IN OUT CMD [ARG]...: a guest whose command is /told; descriptors IN and OUT are its console from now on.
+begin() {
+	name=$1 in=$2 out=$3
+	shift 3
+	rm -f "/tmp/$name.in" "/tmp/$name.out"
+	mkfifo "/tmp/$name.in" "/tmp/$name.out"
+	eval "exec $in<>/tmp/$name.in $out<>/tmp/$name.out"
+	"$@" <"/tmp/$name.in" >"/tmp/$name.out" 2>&1 &
+	eval "pid_$name=$!"
+	hear "$name" "$out" READY
+}
+
+# ask NAME IN OUT WHAT [SUFFIX]: its answer goes to /tmp/results behind NAME and SUFFIX.
+ask() {
+	echo "$4" >&"$2"
+	hear "$1" "$3" "rw *" && echo "$1$5 $line" >>/tmp/results
+}
+
+# finish NAME IN OUT
+finish() {
+	echo end >&"$2"
+	eval "wait \$pid_$1"
+	status=$?
+	if [ $status -ne 0 ]; then
+		failed=$((failed + 1))
+		echo "$1 ended with status $status"
+	fi
+	eval "exec $2>&- $3>&-"
+}
+
+# both_told ROUNDS SUFFIX WHAT...: asks both guests, lkvm by descriptors 3 and 4, QEMU by 5 and 6, everything in each round.
+both_told() {
+	rounds=$1 suffix=$2
+	shift 2
+	round=0
+	while [ $round -lt "$rounds" ]; do
+		round=$((round + 1))
+		for what in "$@"; do
+			ask lkvm 3 4 "$what" "$suffix"
+			ask QEMU 5 6 "$what" "$suffix"
+		done
+	done
+	finish lkvm 3 4
+	finish QEMU 5 6
+}
+
 # compare TEXT WORDS FIELD UNIT [SUFFIX]: medians of a field of the lines that have WORDS behind the name (and
-# that SUFFIX), and their ratio.
+# that SUFFIX), their ratio, and the median of the rounds' ratios.
 compare() {
 	for name in lkvm QEMU; do
 		grep "^$name$5 $2 " /tmp/results | cut -d ' ' -f "$3" >/tmp/$name.values
 	done
 	l=$(median /tmp/lkvm.values) q=$(median /tmp/QEMU.values)
-	echo "$1: lkvm ${l:-none} $4, QEMU ${q:-none} $4, ratio $(ratio "$l" "$q")"
+	paste -d ' ' /tmp/lkvm.values /tmp/QEMU.values | awk '$2 > 0 { printf "%.2f\n", $1 / $2 }' >/tmp/pairs
+	p=$(median /tmp/pairs)
+	echo "$1: lkvm ${l:-none} $4, QEMU ${q:-none} $4, ratio $(ratio "$l" "$q"), median of the rounds' ratios ${p:-none}"
 }
