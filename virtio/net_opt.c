@@ -104,7 +104,7 @@ static int parse_word(struct net_options *opt, const char *word)
 		return parse_fwd(opt, word + 8);
 	if (!strcmp(word, "loopback") && user)
 		opt->loopback = true;
-	else if ((!strcmp(word, "vhost") || !strcmp(word, "vhost=on")) && tap)
+	else if (!strcmp(word, "vhost") && tap)
 		opt->vhost = NET_VHOST_MUST;
 	else if (!strcmp(word, "vhost=off") && tap)
 		opt->vhost = NET_VHOST_OFF;

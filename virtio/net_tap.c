@@ -126,7 +126,7 @@ static int tap_open(struct net *net)
 		goto err_close;
 	if (ioctl(net->tap, TUNSETVNETHDRSZ, &size)) {
 		err = -errno;
-		pr_err("--network %s: %s: TUNSETVNETHDRSZ: %s; lkvm needs Linux 5.10 or later",
+		pr_err("--network %s: %s: TUNSETVNETHDRSZ: %s; give a tap interface",
 		       net->opt.text, net->opt.ifname, strerror(-err));
 		goto err_close;
 	}
