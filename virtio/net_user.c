@@ -9,6 +9,7 @@
  *	10.0.2.15	the guest
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,12 +19,9 @@
 
 #define NETWORK	  0x0a000200
 #define NETMASK	  0xffffff00
-#define GATEWAY	  0x0a000202
 #define DNS	  0x0a000203
 #define GUEST	  0x0a00020f
 #define LOCALHOST 0x7f000001
-
-#define IP_HLEN 20 /* without options */
 
 /* --- From libslirp to the guest --- */
 
@@ -104,7 +102,14 @@ static void timer_mod(void *timer, int64_t expire, void *opaque)
 {
 }
 
-static void poll_fd_changes(int fd, void *opaque)
+static void register_fd(int fd, void *opaque)
+{
+	/* It leaves sockets of UDP as they are, and sends as if they were not (4.7.0, sosendto()). */
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	net_user_poll__forget(opaque, fd);
+}
+
+static void unregister_fd(int fd, void *opaque)
 {
 	net_user_poll__forget(opaque, fd);
 }
@@ -121,29 +126,12 @@ static const SlirpCb callbacks = {
 	.timer_new = timer_new,
 	.timer_free = timer_free,
 	.timer_mod = timer_mod,
-	.register_poll_fd = poll_fd_changes,
-	.unregister_poll_fd = poll_fd_changes,
+	.register_poll_fd = register_fd,
+	.unregister_poll_fd = unregister_fd,
 	.notify = notify,
 };
 
 /* --- From the guest to libslirp --- */
-
-/*
- * What libslirp must not see.  Fragments: an empty one crashes it (4.7.0, ip_reass), so they are
- * lost, as behind many a firewall.  And, unless loopback is allowed, destinations that mean the
- * host itself to its kernel: libslirp closes its own alias for 127.0.0.1 only, and hands others to
- * connect() as they are.
- */
-static bool refuse(const struct net *net, const u8 *eth, u64 len)
-{
-	const u8 *ip = eth + ETH_HLEN;
-
-	if (eth[12] != ETH_P_IP >> 8 || eth[13] != (ETH_P_IP & 0xff))
-		return false;
-	if (len < ETH_HLEN + IP_HLEN || (ip[6] & 0x3f) || ip[7])
-		return true;
-	return !net->opt.loopback && (ip[16] == 127 || ip[16] == 0);
-}
 
 static void user_tx(struct net *net, const struct iovec *iov, int n, u64 len)
 {
@@ -152,7 +140,7 @@ static void user_tx(struct net *net, const struct iovec *iov, int n, u64 len)
 	/* A copy of our own, which the guest cannot change while it is parsed. */
 	iov__read(iov, n, u->frame, len);
 	len -= NET_HDR;
-	if (len < ETH_HLEN || refuse(net, u->frame + NET_HDR, len))
+	if (net_user__refuse(u, u->frame + NET_HDR, len))
 		return;
 	slirp_input(u->slirp, u->frame + NET_HDR, len);
 }
@@ -225,7 +213,7 @@ static int user_open(struct net *net)
 		.in_enabled = true,
 		.vnetwork = in4(NETWORK),
 		.vnetmask = in4(NETMASK),
-		.vhost = in4(GATEWAY),
+		.vhost = in4(NET_USER_GATEWAY),
 		.vnameserver = in4(DNS),
 		.vdhcp_start = in4(GUEST),
 		.disable_host_loopback = !net->opt.loopback,

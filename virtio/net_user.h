@@ -3,8 +3,8 @@
 #define VIRTIO_NET_USER_H
 
 /*
- * The network without privileges: net_user.c feeds libslirp and takes its frames, net_user_poll.c
- * lets its sockets and its clock into the event loop.
+ * The network without privileges: net_user.c feeds libslirp and takes its frames, of which net_user_filter.c holds
+ * some back, net_user_poll.c lets its sockets and its clock into the event loop.
  */
 
 #include <slirp/libslirp.h>
@@ -13,6 +13,14 @@
 
 /* Frames that wait for receive buffers, in bytes. */
 #define NET_USER_BACKLOG (1 * MiB)
+
+/*
+ * At the same time, between all of a guest's connections: a flood of them ends here, not at the host's limits.  What a
+ * turn of the guest's adds on top is a queue of frames at most.
+ */
+#define NET_USER_SOCKETS 1024
+
+#define NET_USER_GATEWAY 0x0a000202 /* 10.0.2.2 */
 
 struct loop_fd;
 
@@ -41,6 +49,7 @@ struct net_user {
 	bool on;
 	struct net_user_fd *fds;
 	int nfds;
+	unsigned int sockets; /* that libslirp waits for */
 	u8 frame[NET_FRAME_MAX];
 };
 
@@ -54,5 +63,10 @@ void net_user_poll__rearm(struct net_user *u);
 /* libslirp begins or ceases to use @fd. */
 void net_user_poll__forget(struct net_user *u, int fd);
 int64_t net_user_poll__now(void);
+/* Are there as many sockets as there may be? */
+bool net_user_poll__full(const struct net_user *u);
+
+/* Must the frame of @len bytes at @eth be dropped? */
+bool net_user__refuse(const struct net_user *u, const u8 *eth, u64 len);
 
 #endif

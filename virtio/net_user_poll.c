@@ -111,6 +111,11 @@ static void update(struct net_user *u, int fd)
 		f->watched = 0;
 }
 
+bool net_user_poll__full(const struct net_user *u)
+{
+	return u->sockets >= NET_USER_SOCKETS;
+}
+
 /* --- Waiting --- */
 
 static void set_on(struct net_user *u, bool on)
@@ -146,8 +151,11 @@ void net_user_poll__rearm(struct net_user *u)
 	for (int fd = 0; fd < u->nfds; fd++)
 		u->fds[fd].wanted = 0;
 	slirp_pollfds_fill(u->slirp, &timeout, add_poll, u);
-	for (int fd = 0; fd < u->nfds; fd++)
+	u->sockets = 0;
+	for (int fd = 0; fd < u->nfds; fd++) {
+		u->sockets += u->fds[fd].wanted != 0;
 		update(u, fd);
+	}
 	set_on(u, true);
 	set_timer(u, timeout);
 }

@@ -9,9 +9,11 @@
 #include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "virtio/net_user.c"
+#include "virtio/net_user_filter.c"
 #include "virtio/net_user_poll.c"
 #include "tests/unit/net_fake.h"
 
@@ -103,7 +105,7 @@ static void send_tcp(u16 sport, u16 dport, u32 seq, u32 ack, u8 flags, const voi
 	segment[13] = flags;
 	t->window = htons(65535);
 	memcpy(segment + 20, data, len);
-	send_ip(GUEST, GATEWAY, IPPROTO_TCP, segment, 20 + len);
+	send_ip(GUEST, NET_USER_GATEWAY, IPPROTO_TCP, segment, 20 + len);
 }
 
 /* libslirp learns the guest's address from what it says first. */
@@ -195,7 +197,7 @@ static void test_udp(bool loopback)
 	next_frame(5);
 	datagram[2] = port >> 8;
 	datagram[3] = port;
-	send_ip(GUEST, GATEWAY, IPPROTO_UDP, datagram, sizeof(datagram));
+	send_ip(GUEST, NET_USER_GATEWAY, IPPROTO_UDP, datagram, sizeof(datagram));
 	if (loopback) {
 		eq(recvfrom(fd, buf, sizeof(buf), 0, (void *)&from, &len), 5,
 		   "with loopback a datagram arrives");
@@ -326,6 +328,93 @@ static void test_fragments(void)
 	end();
 }
 
+/* Whether a frame is refused: @type, and IPv4 of @proto to @dst with @len bytes of @l4 behind the header. */
+static bool refused(u16 type, u8 proto, u32 dst, const u8 *l4, u32 len)
+{
+	u8 frame[34 + 40] = { 0 };
+
+	frame[12] = type >> 8;
+	frame[13] = type;
+	frame[14] = 0x45;
+	frame[23] = proto;
+	for (int i = 0; i < 4; i++)
+		frame[30 + i] = dst >> (24 - 8 * i);
+	memcpy(frame + 34, l4, len);
+	return net_user__refuse(net.user, frame, 34 + len);
+}
+
+static bool tcp_refused(u8 flags)
+{
+	u8 tcp[20] = { [12] = 0x50, [13] = flags };
+
+	return refused(ETHERTYPE_IP, IPPROTO_TCP, 0x08080808, tcp, sizeof(tcp));
+}
+
+static void test_filter(void)
+{
+	static const u8 options[34] = { [12] = 8, [14] = 0x46 },
+			short_ip[34] = { [12] = 8, [14] = 0x44 };
+	u8 udp[8] = { [3] = 69 };
+
+	begin(&(struct net_options){ 0 });
+	ok(!tcp_refused(TH_SYN) && !tcp_refused(TH_ACK) && !tcp_refused(TH_FIN | TH_ACK),
+	   "what a connection is made of passes");
+	ok(tcp_refused(TH_ACK | TH_URG), "urgent data do not");
+	ok(refused(ETHERTYPE_IP, IPPROTO_UDP, NET_USER_GATEWAY, udp, 8) &&
+	       refused(ETHERTYPE_IP, IPPROTO_UDP, ~0u, udp, 8),
+	   "nor does TFTP of the gateway's");
+	ok(!refused(ETHERTYPE_IP, IPPROTO_UDP, 0x08080808, udp, 8), "but that of others");
+	ok(refused(ETHERTYPE_IPV6, IPPROTO_UDP, 0x08080808, udp, 8) &&
+	       refused(0x88f8, 0, 0, udp, 8),
+	   "other protocols than ARP and IPv4 do not");
+	ok(refused(ETHERTYPE_IP, IPPROTO_UDP, 0x08080808, udp, 7) &&
+	       refused(ETHERTYPE_IP, IPPROTO_TCP, 0x08080808, udp, 8) &&
+	       net_user__refuse(net.user, options, 34) &&
+	       net_user__refuse(net.user, short_ip, 34) &&
+	       net_user__refuse(net.user, options, 20) && net_user__refuse(net.user, options, 13),
+	   "nor do headers that are cut off");
+	udp[3] = 53;
+	net.user->sockets = NET_USER_SOCKETS;
+	ok(tcp_refused(TH_SYN) && refused(ETHERTYPE_IP, IPPROTO_UDP, 0x08080808, udp, 8) &&
+	       refused(ETHERTYPE_IP, IPPROTO_ICMP, 0x08080808, udp, 8),
+	   "with as many sockets as there may be, nothing that wants another passes");
+	ok(!tcp_refused(TH_ACK) && !refused(ETHERTYPE_ARP, 0, 0, udp, 8), "the others do");
+	end();
+}
+
+/* A datagram from each of more ports than there may be sockets. */
+static void test_flood(void)
+{
+	u8 datagram[8 + 1] = { 0, 0, 0, 0, 0, 9, 0, 0, 'x' };
+	const unsigned int n = NET_USER_SOCKETS + 600;
+	unsigned int flags = 0;
+	u16 port;
+	int fd = host_socket(SOCK_DGRAM, &port);
+	struct rlimit r;
+
+	getrlimit(RLIMIT_NOFILE, &r);
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+	begin(&(struct net_options){ .loopback = true });
+	post(8);
+	send_arp();
+	next_frame(5);
+	datagram[2] = port >> 8;
+	datagram[3] = port;
+	for (unsigned int i = 0; i < n; i++) {
+		datagram[0] = (10000 + i) >> 8;
+		datagram[1] = 10000 + i;
+		send_ip(GUEST, NET_USER_GATEWAY, IPPROTO_UDP, datagram, sizeof(datagram));
+	}
+	eq(net.user->sockets, NET_USER_SOCKETS, "%u ports: so many sockets", n);
+	for (int i = 0; i < net.user->nfds; i++)
+		if (net.user->fds[i].watched)
+			flags |= !(fcntl(i, F_GETFL) & O_NONBLOCK);
+	ok(!flags, "none of which can block us");
+	close(fd);
+	end();
+}
+
 /* A frame of noise that libslirp looks into: ARP, or IP with sums that hold and a port of ours. */
 static void make_noise(u8 *frame, u32 len, unsigned int kind, u16 port)
 {
@@ -345,7 +434,7 @@ static void make_noise(u8 *frame, u32 len, unsigned int kind, u16 port)
 	ip->frag_off = 0;
 	ip->protocol = protos[kind / 8 % 4];
 	ip->saddr = htonl(GUEST);
-	ip->daddr = htonl(GATEWAY);
+	ip->daddr = htonl(NET_USER_GATEWAY);
 	ip->check = 0;
 	if (len < l4 + 20)
 		return;
@@ -423,6 +512,8 @@ int main(void)
 	test_tcp();
 	test_forward();
 	test_fragments();
+	test_filter();
+	test_flood();
 	test_noise(20000, 1);
 	return tap_done();
 }
