@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -37,9 +38,9 @@ static struct {
 	struct loop_fd *lfd;
 	void (*fn)(void *arg);
 	void *fn_arg;
-	int signals;
-	struct loop_fd *signals_lfd;
-} in = { .signals = -1 };
+	int signals, jobs;
+	struct loop_fd *signals_lfd, *jobs_lfd;
+} in = { .signals = -1, .jobs = -1 };
 
 static struct termios saved;
 static volatile sig_atomic_t raw;
@@ -56,10 +57,15 @@ void term__on_input(void (*fn)(void *arg), void *arg)
 	in.fn_arg = arg;
 }
 
-/* The job that has the terminal is the one whose keys it sends; touching another's would stop us. */
+/*
+ * The job that has the terminal is the one whose keys it sends; touching another's would stop us.  One that does not control
+ * our session has no jobs.
+ */
 static bool in_foreground(void)
 {
-	return tcgetpgrp(STDIN_FILENO) == getpgrp();
+	pid_t job = tcgetpgrp(STDIN_FILENO);
+
+	return job < 0 ? errno == ENOTTY : job == getpgrp();
 }
 
 /* Async-signal-safe. */
@@ -85,6 +91,15 @@ static void fatal_signal(int sig)
 {
 	restore();
 	raise(sig); /* the handler was one-shot: this time it kills */
+}
+
+/* Shells tell a job that it has the terminal by SIGCONT only if it was stopped. */
+static void watch_jobs(bool on)
+{
+	const struct itimerspec second = { .it_value.tv_sec = on, .it_interval.tv_sec = on };
+
+	if (in.jobs >= 0)
+		timerfd_settime(in.jobs, 0, &second, NULL);
 }
 
 static u32 in_room(void)
@@ -125,6 +140,7 @@ static void in_read(void)
 	/* EIO: the terminal is gone, or we have just been put into the background (SIGTTIN is ignored). */
 	if (n < 0 && errno == EIO && in.tty && !in_foreground()) {
 		in.background = true;
+		watch_jobs(true);
 		return;
 	}
 	if (n <= 0)
@@ -188,6 +204,7 @@ static void continue_job(void)
 	if (!in.tty)
 		return;
 	in.background = !in_foreground();
+	watch_jobs(in.background);
 	if (in.background) {
 		raw = 0;
 	} else {
@@ -196,6 +213,15 @@ static void continue_job(void)
 		set_raw();
 	}
 	in_watch();
+}
+
+static void look_at_jobs(void *arg, u32 events)
+{
+	u64 count;
+
+	if (read(in.jobs, &count, sizeof(count)) == sizeof(count) && in.background &&
+	    in_foreground())
+		continue_job();
 }
 
 static void got_signal(void *arg, u32 events)
@@ -212,13 +238,23 @@ static void got_signal(void *arg, u32 events)
 		vm__stop(in.vm, VM_STOPPED);
 }
 
+/* Whoever started us wants these not to reach us: nohup, or a shell script's & without job control. */
+static bool keep_ignored(int sig)
+{
+	struct sigaction sa;
+
+	return (sig == SIGHUP || sig == SIGINT || sig == SIGQUIT) && !sigaction(sig, NULL, &sa) &&
+	       sa.sa_handler == SIG_IGN;
+}
+
 static int watch_signals(struct vm *vm)
 {
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (unsigned int i = 0; i < ARRAY_SIZE(ending); i++)
-		sigaddset(&set, ending[i]);
+		if (!keep_ignored(ending[i]))
+			sigaddset(&set, ending[i]);
 	for (int sig = SIGRTMIN; sig <= SIGRTMAX; sig++) /* they end a process by default, too */
 		sigaddset(&set, sig);
 	sigaddset(&set, SIGTSTP);
@@ -244,6 +280,11 @@ static void term_teardown(struct vm *vm)
 	restore();
 	loop__del(in.lfd);
 	in.lfd = NULL;
+	loop__del(in.jobs_lfd);
+	in.jobs_lfd = NULL;
+	if (in.jobs >= 0)
+		close(in.jobs);
+	in.jobs = -1;
 	loop__del(in.signals_lfd);
 	in.signals_lfd = NULL;
 	/* Signals stay blocked: one more Ctrl-c must not cut the teardown short. */
@@ -267,6 +308,10 @@ static int term_setup(struct vm *vm)
 		for (unsigned int i = 0; i < ARRAY_SIZE(fatal); i++)
 			sigaction(fatal[i], &sa, NULL);
 		atexit(restore);
+		/* Without a timer, a job that comes to the front unstopped is not noticed: no more than that. */
+		in.jobs = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+		if (in.jobs >= 0)
+			in.jobs_lfd = loop__add(vm->loop, in.jobs, EPOLLIN, look_at_jobs, NULL);
 		continue_job();
 	}
 	in_watch();

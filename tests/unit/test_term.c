@@ -224,6 +224,57 @@ static void test_jobs(int user)
 	kill(pid, SIGTERM);
 	ended();
 	ok(is_cooked(), "and is as before when it ends");
+
+	start(tty, false);
+	terminal_to(pid);
+	ok(becomes(false), "a job that was not stopped finds out that it is in front by itself");
+	terminal_to(getpgrp());
+	type(user, "ours\n");
+	kill(pid, SIGTERM);
+	ended();
+	tcflush(tty, TCIFLUSH);
+	tcsetattr(tty, TCSANOW, &cooked);
+}
+
+/* As nohup starts it, or a shell script without job control. */
+static void test_ignored(void)
+{
+	static const int sigs[] = { SIGHUP, SIGINT, SIGQUIT };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(sigs); i++)
+		signal(sigs[i], SIG_IGN);
+	start(tty, true);
+	for (unsigned int i = 0; i < ARRAY_SIZE(sigs); i++) {
+		kill(pid, sigs[i]);
+		signal(sigs[i], SIG_DFL);
+	}
+	kill(pid, SIGCONT);
+	usleep(100000);
+	eq(waitpid(pid, NULL, WNOHANG), 0, "signals that are ignored from the start are");
+	kill(pid, SIGTERM);
+	eq(ended(), VM_STOPPED, "others end the run");
+}
+
+/* A terminal that does not control its session has no jobs, so that all of it is ours. */
+static void test_foreign(void)
+{
+	struct termios was = cooked, now;
+	int user, own = tty, other;
+
+	if (openpty(&user, &other, NULL, NULL, NULL) < 0)
+		exit(1);
+	tcgetattr(other, &cooked);
+	start(other, true);
+	tcgetattr(other, &now);
+	ok(!(now.c_lflag & ICANON), "another terminal than the session's is raw too");
+	type(user, "k");
+	ok(next() == 'k', "and read");
+	type(user, "\x01x");
+	tty = own;
+	eq(ended(), VM_STOPPED, "and Ctrl-a x ends it");
+	cooked = was;
+	close(user);
+	close(other);
 }
 
 static void test_others(void)
@@ -274,6 +325,8 @@ int main(void)
 		test_keys(user);
 		test_jobs(user);
 		test_others();
+		test_ignored();
+		test_foreign();
 		return tap_done();
 	}
 	close(p[1]);
