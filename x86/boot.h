@@ -14,6 +14,8 @@
  * Images are not trusted: every number in them is checked against the file and the RAM.
  */
 
+#include <sys/stat.h>
+
 #include "lkvm/util.h"
 
 struct guest_mem;
@@ -24,6 +26,7 @@ struct boot_file {
 	const char *what; /* "kernel", "initrd": for messages */
 	int fd;
 	u64 size;
+	struct stat st; /* as it was when it was opened */
 };
 
 /* boot_file.c.  All return 0 or a negative errno with a printed line. */
@@ -79,8 +82,8 @@ int boot_payload__open(const struct boot_file *f, u64 at, u64 len, struct boot_f
  */
 int boot_cache__find(const struct boot_file *f, struct boot_file *out);
 /*
- * Keeps @size bytes for @f, in the place of what was kept, and opens them as above.  A negative errno if that cannot be; nothing
- * is printed.
+ * Keeps @size bytes for @f, in the place of what was kept, unless @f has changed since it was opened, and opens them as above.
+ * A negative errno if that cannot be; nothing is printed.
  */
 int boot_cache__keep(const struct boot_file *f, const void *data, u64 size, struct boot_file *out);
 /* Where an unpacked kernel goes. */

@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,8 +24,8 @@
 #define NAME_LEN 160
 
 /*
- * The directory if it is this user's and nobody else can write to it.  It is not made in another user's, where HOME points to under
- * sudo.
+ * The directory if it is this user's and nobody else can write to it.  None is made in another user's, where HOME points to
+ * under sudo.
  */
 static int open_dir(void)
 {
@@ -41,7 +42,7 @@ static int open_dir(void)
 		return -ENOENT;
 	if (n < 0 || (size_t)n >= sizeof(path) - sizeof("/lkvm"))
 		return -ENAMETOOLONG;
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (!parent_is_foreign(path) && mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	if (stat(path, &st) < 0 || st.st_uid != geteuid())
 		return -EPERM;
@@ -58,16 +59,23 @@ static int open_dir(void)
 	return fd;
 }
 
-static int name_of(const struct boot_file *f, char name[NAME_LEN])
+static void name_of(const struct stat *st, char name[NAME_LEN])
 {
+	snprintf(name, NAME_LEN, "%llx-%llx-%llx-%llx.%lx-%llx.%lx", (u64)st->st_dev,
+		 (u64)st->st_ino, (u64)st->st_size, (u64)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
+		 (u64)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+}
+
+/* Whether @f is still what is called @name: who writes into a kernel's file may do so while it is unpacked. */
+static bool is_still(const struct boot_file *f, const char *name)
+{
+	char now[NAME_LEN];
 	struct stat st;
 
 	if (fstat(f->fd, &st) < 0)
-		return -errno;
-	snprintf(name, NAME_LEN, "%llx-%llx-%llx-%llx.%lx-%llx.%lx", (u64)st.st_dev, (u64)st.st_ino,
-		 (u64)st.st_size, (u64)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-		 (u64)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-	return 0;
+		return false;
+	name_of(&st, now);
+	return !strcmp(now, name);
 }
 
 /* The directory, and the @name in it of what is kept for @f; -ENOTSUP if nothing can be. */
@@ -75,13 +83,8 @@ static int open_for(const struct boot_file *f, char name[NAME_LEN])
 {
 	int dir = open_dir();
 
-	if (dir < 0)
-		return -ENOTSUP;
-	if (name_of(f, name) < 0) {
-		close(dir);
-		return -ENOTSUP;
-	}
-	return dir;
+	name_of(&f->st, name);
+	return dir < 0 ? -ENOTSUP : dir;
 }
 
 int boot_cache__find(const struct boot_file *f, struct boot_file *out)
@@ -175,7 +178,7 @@ int boot_cache__keep(const struct boot_file *f, const void *data, u64 size, stru
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", out->fd);
 	/* Another run may be faster; and without a name, it is good for this run. */
 	unlinkat(dir, name, 0);
-	if (linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW) == 0)
+	if (is_still(f, name) && linkat(AT_FDCWD, self, dir, name, AT_SYMLINK_FOLLOW) == 0)
 		while (remove_one(dir, !size))
 			;
 out_close:

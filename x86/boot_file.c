@@ -13,7 +13,6 @@
 
 int boot_file__open(struct boot_file *f, const char *path, const char *what)
 {
-	struct stat st;
 	int err;
 
 	*f = (struct boot_file){ .path = path, .what = what };
@@ -25,17 +24,17 @@ int boot_file__open(struct boot_file *f, const char *path, const char *what)
 		       err == -EACCES ? "make it readable, or run as root" : "check the path");
 		return err;
 	}
-	if (fstat(f->fd, &st) < 0) {
+	if (fstat(f->fd, &f->st) < 0) {
 		err = -errno;
 		pr_err("%s %s: cannot stat: %s", what, path, strerror(-err));
 		goto err_close;
 	}
-	if (!S_ISREG(st.st_mode)) {
+	if (!S_ISREG(f->st.st_mode)) {
 		err = -EINVAL;
 		pr_err("%s %s: is not a regular file; give one", what, path);
 		goto err_close;
 	}
-	f->size = st.st_size;
+	f->size = f->st.st_size;
 	return 0;
 
 err_close:

@@ -37,12 +37,16 @@ int control__check_name(const char *name)
 int control__open_dir(char path[CONTROL_PATH], bool make)
 {
 	const char *run = getenv("XDG_RUNTIME_DIR");
+	bool own = run && run[0] == '/';
 	struct stat st;
-	int fd, n;
+	int fd, n = 0;
 
-	if (run && run[0] == '/')
+	if (own) {
 		n = snprintf(path, CONTROL_PATH, "%s/lkvm", run);
-	else
+		/* Under sudo or su it may be that of whoever they were. */
+		own = n >= (int)CONTROL_PATH || !parent_is_foreign(path);
+	}
+	if (!own)
 		n = snprintf(path, CONTROL_PATH, "/tmp/lkvm-%u", (unsigned int)geteuid());
 	if (n < 0 || (size_t)n >= CONTROL_PATH) {
 		pr_err("the path %s/lkvm is too long for a socket; set XDG_RUNTIME_DIR to a "

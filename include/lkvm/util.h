@@ -81,4 +81,7 @@ struct nearest {
 };
 void nearest__offer(struct nearest *n, const char *name);
 
+/* Whether we are root, and the directory that @path is or would be in is another user's: nothing of root's belongs there. */
+bool parent_is_foreign(const char *path);
+
 #endif

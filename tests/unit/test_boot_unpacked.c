@@ -22,6 +22,7 @@
 #include "x86/boot_pvh.c"
 #include "x86/boot_vmlinux.c"
 #include "x86/mem.c"
+#include "x86/owner.c"
 
 #include "boot_fake.h"
 
@@ -411,10 +412,34 @@ static void spoil(const void *data, size_t len)
 	char name[NAME_LEN], path[sizeof(cache_lkvm) + NAME_LEN];
 
 	boot_file__open(&f, kernel, "kernel");
-	name_of(&f, name);
+	name_of(&f.st, name);
 	boot_file__close(&f);
 	snprintf(path, sizeof(path), "%s/%s", cache_lkvm, name);
 	put(path, data, len);
+}
+
+/* A kernel that is overwritten between its opening and the end of the unpacking. */
+static void test_changed(void)
+{
+	struct setup_header *h = (void *)(bz + HDR_OFFSET);
+	struct boot_file f, out;
+	u64 size;
+
+	bz_init(zstd, ELF_LEN);
+	put(kernel, bz, bz_len);
+	mark();
+	boot_file__open(&f, kernel, "kernel");
+	bz[100] ^= 1;
+	put(kernel, bz, bz_len + 16);
+	eq(boot_payload__open(&f, BZ_OFF + PAYLOAD, h->payload_length, &out), 0,
+	   "a kernel that changes meanwhile is unpacked");
+	boot_file__close(&out);
+	boot_file__close(&f);
+	ok(!kept(&size), "but not kept, under its old name or its new one");
+	boot_file__open(&f, kernel, "kernel");
+	eq(boot_cache__find(&f, &out), (u64)-ENOENT, "so that it is as one never booted");
+	boot_file__close(&f);
+	forget();
 }
 
 static void test_cache(void)
@@ -468,6 +493,21 @@ static void test_cache(void)
 		exit(1);
 	packed("a link");
 	forget();
+	if (geteuid() == 0) {
+		char home[80];
+
+		mkdir(cache, 0755);
+		if (chown(cache, 1234, 1234))
+			exit(1);
+		snprintf(home, sizeof(home), "%s/.cache", cache);
+		setenv("XDG_CACHE_HOME", home, 1);
+		packed("root in another user's home");
+		ok(access(home, F_OK) < 0, "root in another user's home: leaves nothing there");
+		setenv("XDG_CACHE_HOME", cache, 1);
+		forget();
+	} else {
+		ok(true, "root in another user's home # SKIP this is not root");
+	}
 	put(cache, "", 0);
 	packed("no directory");
 	unlink(cache);
@@ -479,6 +519,8 @@ static void test_cache(void)
 	plain("below HOME");
 	forget();
 	setenv("XDG_CACHE_HOME", cache, 1);
+
+	test_changed();
 
 	vm.mem = mem__new(-1, vm.ram_size);
 	vm.no_kernel_cache = true;

@@ -11,6 +11,7 @@
 #undef ctl
 #include "x86/control.c"
 #include "x86/control_path.c"
+#include "x86/owner.c"
 
 static struct vm vm = { .name = "m", .cpus = 2, .ram_size = 64 * MiB };
 static int status, holds, presses, nmis, msi_ret;
@@ -172,8 +173,35 @@ static void test_debug(void)
 	ok(!strncmp(ask("nonsense"), "error: ", 7), "an unknown request is an error");
 }
 
+/* Root, in the session of another user. */
+static void test_dir(void)
+{
+	char run[] = "/tmp/lkvm-test-run-XXXXXX", sub[64], path[CONTROL_PATH];
+	int fd;
+
+	if (geteuid() != 0) {
+		ok(true, "another user's directory # SKIP this is not root");
+		return;
+	}
+	if (!mkdtemp(run) || setenv("XDG_RUNTIME_DIR", run, 1))
+		exit(1);
+	snprintf(sub, sizeof(sub), "%s/lkvm", run);
+	fd = control__open_dir(path, true);
+	ok(fd >= 0 && !strcmp(path, sub), "sockets are in XDG_RUNTIME_DIR");
+	close(fd);
+	rmdir(sub);
+	if (chown(run, 1234, 1234))
+		exit(1);
+	fd = control__open_dir(path, false);
+	ok(!strcmp(path, "/tmp/lkvm-0"), "but not in another user's");
+	if (fd >= 0)
+		close(fd);
+	rmdir(run);
+}
+
 int main(void)
 {
+	test_dir();
 	eq(verbs_setup(&vm), 0, "set-up");
 	ctl.vm = &vm;
 	test_stat();
