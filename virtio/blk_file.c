@@ -134,6 +134,38 @@ static int measure(struct blk_file *file, const struct stat *st)
 	return 0;
 }
 
+/* Two writers, or one and a reader, would see each other's half-done work. */
+static int lock_file(const struct blk_file *file)
+{
+	if (!flock(file->fd, (file->ro ? LOCK_SH : LOCK_EX) | LOCK_NB) || errno != EWOULDBLOCK)
+		return 0;
+	pr_err("--disk %s: in use as a disk elsewhere; stop that, or add ,ro to both", file->path);
+	return -EBUSY;
+}
+
+/* A device that is to be written to becomes ours, which it cannot while it is mounted or another's. */
+static int claim_device(struct blk_file *file, int flags)
+{
+	char self[64];
+	int fd;
+
+	if (file->ro)
+		return 0;
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
+	fd = open(self, flags | O_EXCL | (file->direct ? O_DIRECT : 0));
+	if (fd < 0) {
+		int err = errno;
+
+		pr_err("--disk %s: %s; %s", file->path, strerror(err),
+		       err == EBUSY ? "it is mounted or in use elsewhere: end that, or add ,ro"
+				    : "it cannot be claimed");
+		return -err;
+	}
+	close(file->fd);
+	file->fd = fd;
+	return 0;
+}
+
 int blk_file__open(struct blk_file *file)
 {
 	/* O_NONBLOCK, so that a FIFO given by mistake does not keep us waiting. */
@@ -167,14 +199,9 @@ int blk_file__open(struct blk_file *file)
 	err = measure(file, &st);
 	if (err)
 		goto err;
-	/* Two writers, or one and a reader, would see each other's half-done work. */
-	if (S_ISREG(st.st_mode) && flock(file->fd, (file->ro ? LOCK_SH : LOCK_EX) | LOCK_NB) &&
-	    errno == EWOULDBLOCK) {
-		err = -EBUSY;
-		pr_err("--disk %s: in use as a disk elsewhere; stop that, or add ,ro to both",
-		       file->path);
+	err = S_ISREG(st.st_mode) ? lock_file(file) : claim_device(file, flags);
+	if (err)
 		goto err;
-	}
 	blk_zero__probe(file);
 	return 0;
 

@@ -107,6 +107,13 @@ static int fake_fallocate(int fd, int mode, off_t off, off_t len)
 /* --- A file that passes for a block device with sectors of this size --- */
 
 static unsigned int host_sector, host_zeroouts;
+static bool host_claimed; /* by another */
+
+static int fake_open(const char *path, int flags)
+{
+	errno = EBUSY;
+	return host_claimed && (flags & O_EXCL) ? -1 : open(path, flags);
+}
 
 static int fake_fstat(int fd, struct stat *st)
 {
@@ -153,6 +160,7 @@ static ssize_t fake_pread(int fd, void *buf, size_t len, off_t off)
 #undef read
 #include "virtio/blk.c"
 #include "virtio/blk_drain.c"
+#define open  fake_open
 #define fstat fake_fstat
 #define ioctl fake_ioctl
 #define pread fake_pread
@@ -160,6 +168,7 @@ static ssize_t fake_pread(int fd, void *buf, size_t len, off_t off)
 #define fallocate fake_fallocate
 #include "virtio/blk_zero.c"
 #undef fallocate
+#undef open
 #undef fstat
 #undef ioctl
 #undef pread

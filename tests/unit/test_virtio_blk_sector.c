@@ -108,6 +108,11 @@ static void test_size(void)
 	ok(!reopen(SIZE, "") && file.align == 65536 && file.optimal == 65536, "sectors of 64 KiB");
 	if (!reopen(SIZE, ",direct"))
 		eq(file.align, 65536, "with O_DIRECT, too");
+	host_claimed = true;
+	eq(reopen(SIZE, ""), -EBUSY, "a device that is mounted or another's");
+	ok(strstr(last_msg, path) && strstr(last_msg, "mounted"), "is refused: %s", last_msg);
+	eq(reopen(SIZE, ",ro"), 0, "but to be read");
+	host_claimed = false;
 	host_sector = 0;
 	stop();
 }
