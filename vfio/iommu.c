@@ -22,15 +22,27 @@
 
 /* --- the VM's --- */
 
+/* Locked memory counts against the soft limit, together for all processes of a user; not for who may lock any amount. */
+static void raise_lock_limit(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &lim))
+		return;
+	lim.rlim_cur = lim.rlim_max;
+	/* If it fails, so may the pinning, which has its own message. */
+	setrlimit(RLIMIT_MEMLOCK, &lim);
+}
+
 /* Pinning happens when the first page table appears, so any of several calls can run into this. */
 static void say_no_memory(const struct vfio_iommu *iommu, const char *who, const char *what)
 {
 	struct rlimit lim;
 
-	if (!getrlimit(RLIMIT_MEMLOCK, &lim) && lim.rlim_cur != RLIM_INFINITY &&
-	    lim.rlim_cur < iommu->mapped)
-		pr_err("%s: %s: pinning %llu MiB of guest RAM exceeds the limit of locked memory "
-		       "(%llu MiB); run as root or raise it (ulimit -l unlimited)",
+	if (geteuid() != 0 && !getrlimit(RLIMIT_MEMLOCK, &lim) && lim.rlim_cur != RLIM_INFINITY)
+		pr_err("%s: %s: %llu MiB of guest RAM, with what this user's other processes have "
+		       "pinned, exceed the limit of locked memory (%llu MiB); run as root or raise "
+		       "it (ulimit -l unlimited)",
 		       who, what, iommu->mapped / MiB, (u64)lim.rlim_cur / MiB);
 	else
 		pr_err("%s: %s: the host is out of memory for pinning %llu MiB of guest RAM", who,
@@ -85,10 +97,12 @@ int vfio_iommu__init(struct vfio_iommu *iommu, struct vm *vm)
 		return err;
 	}
 	err = iommufd__ioas_alloc(iommu->fd, &iommu->ioas);
-	if (err)
+	if (err) {
 		pr_err("vfio: %s gives no address space: %s", iommufd__path, strerror(-err));
-	else
+	} else {
+		raise_lock_limit();
 		err = map_ram(iommu, vm);
+	}
 	if (err) {
 		vfio_iommu__free(iommu);
 		return err;
@@ -112,13 +126,18 @@ static const char *bind_remedy(int err)
 {
 	switch (err) {
 	case -EBUSY:
-		return "; another device of its IOMMU group is in use by a host driver: bind all "
-		       "that its iommu_group/devices in /sys lists to vfio-pci";
+		return "; its IOMMU group is in use through /dev/vfio/GROUP: end what uses it";
 	case -EINVAL:
-		return "; it is in use by another process";
+		return "; it is in use by another process, or its firmware reserves memory for it: "
+		       "see "
+		       "the host's kernel log";
+	/* iommu_device_claim_dma_owner(), and iommufd_device_bind() */
 	case -EPERM:
-		return "; the host has no interrupt remapping, and accepts that only with "
-		       "iommufd.allow_unsafe_interrupts=1";
+		return "; another device of its IOMMU group is in use, by a host driver (bind all "
+		       "that "
+		       "its iommu_group/devices in /sys lists to vfio-pci) or another process, or "
+		       "the "
+		       "host has no interrupt remapping";
 	case -ENODEV:
 		return "; the host has no IOMMU for it: switch VT-d on in the firmware and boot "
 		       "with intel_iommu=on";
@@ -217,6 +236,11 @@ int vfio_iommu__attach(struct vfio_dev *d)
 		pr_err("%s: guest RAM overlaps an address range its IOMMU reserves "
 		       "(iommu_group/reserved_regions in /sys); use less --mem",
 		       d->name);
+	else if (err == -EINVAL && d->iommu->nested)
+		pr_err("%s: cannot attach it to a page table of its own: %s; give only one device "
+		       "of an "
+		       "IOMMU group, or run without --viommu",
+		       d->name, strerror(-err));
 	else if (err)
 		pr_err("%s: cannot attach it to guest RAM: %s", d->name, strerror(-err));
 	return err;

@@ -12,13 +12,19 @@
 
 static int fake_ioctl(int fd, unsigned long req, void *arg);
 static int fake_getrlimit(int what, struct rlimit *lim);
+static int fake_setrlimit(int what, const struct rlimit *lim);
+static uid_t fake_geteuid(void);
 static int fake_close(int fd);
+#define setrlimit(...) fake_setrlimit(__VA_ARGS__)
+#define geteuid	       fake_geteuid
 #define ioctl	       fake_ioctl
 #define getrlimit(...) fake_getrlimit(__VA_ARGS__)
 #define close	       fake_close
 #include "vfio/iommu.c"
 #undef ioctl
 #undef getrlimit
+#undef setrlimit
+#undef geteuid
 #undef close
 #include "vfio/irq.c"
 
@@ -39,7 +45,8 @@ static struct {
 	const char *lacks;
 	u32 vectors_left, irq_count;
 	struct host_iommu_info info;
-	u64 limit;
+	u64 limit, hard_limit;
+	uid_t uid;
 	bool nested, msix_on, kvm_refuses;
 } w;
 
@@ -61,7 +68,19 @@ static int fake_ioctl(int fd, unsigned long req, void *arg)
 static int fake_getrlimit(int what, struct rlimit *lim)
 {
 	lim->rlim_cur = w.limit;
+	lim->rlim_max = w.hard_limit;
 	return 0;
+}
+
+static int fake_setrlimit(int what, const struct rlimit *lim)
+{
+	w.limit = lim->rlim_cur;
+	return 0;
+}
+
+static uid_t fake_geteuid(void)
+{
+	return w.uid;
 }
 
 static int fake_close(int fd)
@@ -233,7 +252,8 @@ static void fresh(bool nested)
 {
 	memset(&w, 0, sizeof(w));
 	w.open = 9;
-	w.limit = RLIM_INFINITY;
+	w.limit = w.hard_limit = RLIM_INFINITY;
+	w.uid = 1000;
 	w.nested = nested;
 	w.vectors_left = w.irq_count = 2048;
 	w.info = (struct host_iommu_info){ .vtd = true, .ecap = BIT(26), .max_pasid_log2 = 20 };
@@ -283,10 +303,15 @@ static void test_refusals(void)
 
 	fresh(false);
 	w.map = -ENOMEM;
-	w.limit = 8 * MiB;
+	w.limit = 4 * MiB;
+	w.hard_limit = 8 * MiB;
 	ok(vfio_iommu__init(&iommu, &vm) == -ENOMEM, "RAM that cannot be pinned");
 	ok(fake_has("4096 MiB") && fake_has("(8 MiB)") && fake_has("ulimit -l"),
-	   "is told with the limit and the remedy");
+	   "is told with the limit, raised as far as it goes, and the remedy");
+	w.uid = 0;
+	ok(vfio_iommu__init(&iommu, &vm) == -ENOMEM && fake_has("out of memory"),
+	   "root has no such limit");
+	w.closes--;
 	eq(w.closes, 1, "and iommufd is closed");
 
 	fresh(false);
@@ -299,9 +324,19 @@ static void test_refusals(void)
 	ok(vfio_iommu__attach(&dev) == -EADDRINUSE && fake_has("reserved_regions"),
 	   "reserved ranges are named");
 	w.bind = -EBUSY;
-	ok(vfio_iommu__bind(&dev) == -EBUSY && fake_has("IOMMU group"), "so is a group in use");
+	ok(vfio_iommu__bind(&dev) == -EBUSY && fake_has("/dev/vfio/GROUP"), "so is a group in use");
+	w.bind = -EPERM;
+	ok(vfio_iommu__bind(&dev) == -EPERM && fake_has("iommu_group/devices") &&
+	       fake_has("interrupt remapping"),
+	   "or one that is not all ours");
 	w.bind = -EINVAL;
 	ok(vfio_iommu__bind(&dev) == -EINVAL && fake_has("another process"), "or a device");
+
+	fresh(true);
+	vfio_iommu__init(&iommu, &vm);
+	w.attach = -EINVAL;
+	ok(vfio_iommu__attach(&dev) == -EINVAL && fake_has("one device of an IOMMU group"),
+	   "a group has one page table");
 }
 
 static void test_nested(void)
