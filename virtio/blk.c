@@ -18,8 +18,8 @@
 
 #define CLASS_STORAGE_OTHER 0x018000
 
-/* Of data, in a turn. */
-#define TURN_BYTES (256 * KiB)
+/* Of data; the batch in which a turn comes to that is its last. */
+#define TURN_BYTES (4 * MiB)
 
 /* The driver adds header and status to its segments. */
 #define SEG_MAX (VIRTIO_QUEUE_MAX - 2)
@@ -167,7 +167,7 @@ static int request(struct blk *blk, unsigned int q, struct virtq_chain *c, int n
 		return -1;
 	case VIRTIO_BLK_T_DISCARD:
 	case VIRTIO_BLK_T_WRITE_ZEROES:
-		blk->bytes = TURN_BYTES; /* it is done in place, and takes its time */
+		blk->slow = true;
 		return blk_zero__request(blk, hdr.type == VIRTIO_BLK_T_DISCARD, out, nout);
 	case VIRTIO_BLK_T_GET_ID:
 		*written = iov__write(in, nin, blk->file->serial, VIRTIO_BLK_ID_BYTES);
@@ -198,34 +198,37 @@ static void handle(struct blk *blk, unsigned int q, struct virtq_chain *c)
 		answer(blk, q, c->head, where, status, written);
 }
 
-/* Others want their turn too. */
-static bool turn_over(const struct blk *blk)
+/* Takes what is there, and gives it to the host at once. */
+static void batch(struct blk *blk, unsigned int q, struct virtq_chain *c)
 {
-	return blk->requests >= VIRTIO_QUEUE_MAX || blk->bytes >= TURN_BYTES;
+	do {
+		handle(blk, q, c);
+	} while (++blk->requests < VIRTIO_QUEUE_MAX && !blk->slow && virtq__ready(&blk->dev, q) &&
+		 virtq__pop(&blk->dev, q, c) > 0);
+	blk_aio__submit(blk);
+	blk_aio__reap(blk);
 }
 
 static void notify(struct virtio_dev *dev, unsigned int q)
 {
 	struct blk *blk = to_blk(dev);
 	struct virtq_chain c;
+	bool over = false;
 
+	blk->slow = false;
 	blk->requests = 0;
 	blk->bytes = 0;
 	blk->looks = 0;
 	blk_aio__reap(blk);
 	/*
 	 * virtq__pop() asks for a notification when it finds nothing, and virtq__ready() does not: what the driver adds while
-	 * the host is at something is found without one.
+	 * the host is at a batch is found without one.
 	 */
-	while (!turn_over(blk) && virtq__pop(dev, q, &c) > 0) {
-		do {
-			blk->requests++;
-			handle(blk, q, &c);
-		} while (!turn_over(blk) && virtq__ready(dev, q) && virtq__pop(dev, q, &c) > 0);
-		blk_aio__submit(blk);
-		blk_aio__reap(blk);
+	while (!over && virtq__pop(dev, q, &c) > 0) {
+		batch(blk, q, &c);
+		over = blk->slow || blk->requests >= VIRTIO_QUEUE_MAX || blk->bytes >= TURN_BYTES;
 	}
-	if (turn_over(blk))
+	if (over) /* others want their turn too */
 		virtq__again(dev, q);
 }
 

@@ -70,7 +70,8 @@ struct blk {
 	struct virtio_blk_config config;
 	struct blk_file *file;
 	char name[24];
-	/* In this turn. */
+	/* In this turn: */
+	bool slow; /* one was done in place, and took its time */
 	unsigned int requests;
 	u64 bytes;
 	u32 dirty; /* queues with answers the driver was not told of */
