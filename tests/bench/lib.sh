@@ -60,6 +60,7 @@ one() {
 # guest does is told to it line by line through its console:
 cat >/tmp/told <<'END'
 #!/bin/sh
+echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
 exec </dev/console
 stty -echo
 echo READY

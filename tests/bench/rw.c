@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HUGE_PAGE (2 << 20)
+
 struct job {
 	const char *device;
 	int write;
@@ -40,15 +42,30 @@ static uint64_t random64(uint64_t *state)
 	return *state;
 }
 
+/*
+ * In one piece of memory, if the kernel gives huge pages: else it is up to chance whether a large buffer is, or is 256 pages
+ * that make two requests, and a mapping each behind an IOMMU.
+ */
+static void *new_buffer(uint64_t size)
+{
+	void *buf;
+
+	if (posix_memalign(&buf, size < HUGE_PAGE / 2 ? 4096 : HUGE_PAGE, size))
+		return NULL;
+	madvise(buf, size, MADV_HUGEPAGE);
+	return buf;
+}
+
 /* Exits with 0; counts requests in *@done. */
 static void work(const struct job *job, unsigned int index, volatile uint64_t *done)
 {
 	uint64_t state = 88172645463325252ULL + index * 7919, at = index;
 	double end = now() + job->seconds;
 	int fd = open(job->device, O_RDWR | O_DIRECT);
-	void *buf;
+	/* As large as the page, so that all of it is one. */
+	void *buf = new_buffer(job->block < HUGE_PAGE / 2 ? job->block : HUGE_PAGE);
 
-	if (fd < 0 || posix_memalign(&buf, 4096, job->block)) {
+	if (fd < 0 || !buf) {
 		perror(job->device);
 		_exit(1);
 	}
