@@ -18,8 +18,8 @@
 
 #define CLASS_STORAGE_OTHER 0x018000
 
-/* Of data; the batch in which a turn comes to that is its last. */
-#define TURN_BYTES (4 * MiB)
+/* Of data in a turn: what the host does for that takes longer than a notification, which is then asked for at once. */
+#define BIG (64 * KiB)
 
 /* The driver adds header and status to its segments. */
 #define SEG_MAX (VIRTIO_QUEUE_MAX - 2)
@@ -198,38 +198,39 @@ static void handle(struct blk *blk, unsigned int q, struct virtq_chain *c)
 		answer(blk, q, c->head, where, status, written);
 }
 
-/* Takes what is there, and gives it to the host at once. */
-static void batch(struct blk *blk, unsigned int q, struct virtq_chain *c)
+/*
+ * The next request, if there is one.  virtq__pop() asks for a notification when it finds nothing, and virtq__ready() does
+ * not: what the driver adds while the host is at a few small requests is found without one, and costs no exit.
+ */
+static bool more(struct blk *blk, unsigned int q, struct virtq_chain *c)
 {
-	do {
-		handle(blk, q, c);
-	} while (++blk->requests < VIRTIO_QUEUE_MAX && !blk->slow && virtq__ready(&blk->dev, q) &&
-		 virtq__pop(&blk->dev, q, c) > 0);
-	blk_aio__submit(blk);
-	blk_aio__reap(blk);
+	return !blk->slow && blk->requests < VIRTIO_QUEUE_MAX &&
+	       (blk->bytes >= BIG || virtq__ready(&blk->dev, q)) && virtq__pop(&blk->dev, q, c) > 0;
 }
 
 static void notify(struct virtio_dev *dev, unsigned int q)
 {
 	struct blk *blk = to_blk(dev);
 	struct virtq_chain c;
-	bool over = false;
 
 	blk->slow = false;
 	blk->requests = 0;
 	blk->bytes = 0;
 	blk->looks = 0;
 	blk_aio__reap(blk);
-	/*
-	 * virtq__pop() asks for a notification when it finds nothing, and virtq__ready() does not: what the driver adds while
-	 * the host is at a batch is found without one.
-	 */
-	while (!over && virtq__pop(dev, q, &c) > 0) {
-		batch(blk, q, &c);
-		over = blk->slow || blk->requests >= VIRTIO_QUEUE_MAX || blk->bytes >= TURN_BYTES;
+	while (blk->bytes < BIG && virtq__pop(dev, q, &c) > 0) {
+		do {
+			handle(blk, q, &c);
+			blk->requests++;
+		} while (more(blk, q, &c));
+		blk_aio__submit(blk);
+		blk_aio__reap(blk);
+		/* Others want their turn too. */
+		if (blk->slow || blk->requests == VIRTIO_QUEUE_MAX) {
+			virtq__again(dev, q);
+			break;
+		}
 	}
-	if (over) /* others want their turn too */
-		virtq__again(dev, q);
 }
 
 static void config_read(struct virtio_dev *dev, u32 off, u8 *data, u32 len)
