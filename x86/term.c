@@ -238,13 +238,12 @@ static void got_signal(void *arg, u32 events)
 		vm__stop(in.vm, VM_STOPPED);
 }
 
-/* Whoever started us wants these not to reach us: nohup, or a shell script's & without job control. */
+/* nohup's.  A script's & ignores SIGINT and SIGQUIT too, but to be sent them there is to be meant. */
 static bool keep_ignored(int sig)
 {
 	struct sigaction sa;
 
-	return (sig == SIGHUP || sig == SIGINT || sig == SIGQUIT) && !sigaction(sig, NULL, &sa) &&
-	       sa.sa_handler == SIG_IGN;
+	return sig == SIGHUP && !sigaction(sig, NULL, &sa) && sa.sa_handler == SIG_IGN;
 }
 
 static int watch_signals(struct vm *vm)
