@@ -22,18 +22,6 @@
 
 /* --- the VM's --- */
 
-/* Locked memory counts against the soft limit, together for all processes of a user; not for who may lock any amount. */
-static void raise_lock_limit(void)
-{
-	struct rlimit lim;
-
-	if (getrlimit(RLIMIT_MEMLOCK, &lim))
-		return;
-	lim.rlim_cur = lim.rlim_max;
-	/* If it fails, so may the pinning, which has its own message. */
-	setrlimit(RLIMIT_MEMLOCK, &lim);
-}
-
 /* Pinning happens when the first page table appears, so any of several calls can run into this. */
 static void say_no_memory(const struct vfio_iommu *iommu, const char *who, const char *what)
 {
@@ -100,7 +88,7 @@ int vfio_iommu__init(struct vfio_iommu *iommu, struct vm *vm)
 	if (err) {
 		pr_err("vfio: %s gives no address space: %s", iommufd__path, strerror(-err));
 	} else {
-		raise_lock_limit();
+		raise_limit(RLIMIT_MEMLOCK);
 		err = map_ram(iommu, vm);
 	}
 	if (err) {
@@ -129,15 +117,12 @@ static const char *bind_remedy(int err)
 		return "; its IOMMU group is in use through /dev/vfio/GROUP: end what uses it";
 	case -EINVAL:
 		return "; it is in use by another process, or its firmware reserves memory for it: "
-		       "see "
-		       "the host's kernel log";
+		       "see the host's kernel log";
 	/* iommu_device_claim_dma_owner(), and iommufd_device_bind() */
 	case -EPERM:
 		return "; another device of its IOMMU group is in use, by a host driver (bind all "
-		       "that "
-		       "its iommu_group/devices in /sys lists to vfio-pci) or another process, or "
-		       "the "
-		       "host has no interrupt remapping";
+		       "that its iommu_group/devices in /sys lists to vfio-pci) or another "
+		       "process, or the host has no interrupt remapping";
 	case -ENODEV:
 		return "; the host has no IOMMU for it: switch VT-d on in the firmware and boot "
 		       "with intel_iommu=on";
@@ -238,8 +223,7 @@ int vfio_iommu__attach(struct vfio_dev *d)
 		       d->name);
 	else if (err == -EINVAL && d->iommu->nested)
 		pr_err("%s: cannot attach it to a page table of its own: %s; give only one device "
-		       "of an "
-		       "IOMMU group, or run without --viommu",
+		       "of an IOMMU group, or run without --viommu",
 		       d->name, strerror(-err));
 	else if (err)
 		pr_err("%s: cannot attach it to guest RAM: %s", d->name, strerror(-err));

@@ -152,7 +152,7 @@ static int claim_device(struct blk_file *file, int flags)
 	if (file->ro)
 		return 0;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", file->fd);
-	fd = open(self, flags | O_EXCL | (file->direct ? O_DIRECT : 0));
+	fd = open(self, flags | O_EXCL);
 	if (fd < 0) {
 		int err = errno;
 
@@ -169,11 +169,12 @@ static int claim_device(struct blk_file *file, int flags)
 int blk_file__open(struct blk_file *file)
 {
 	/* O_NONBLOCK, so that a FIFO given by mistake does not keep us waiting. */
-	int flags = O_CLOEXEC | O_NONBLOCK | (file->ro ? O_RDONLY : O_RDWR);
+	int flags =
+	    O_CLOEXEC | O_NONBLOCK | (file->ro ? O_RDONLY : O_RDWR) | (file->direct ? O_DIRECT : 0);
 	struct stat st;
 	int err;
 
-	file->fd = open(file->path, flags | (file->direct ? O_DIRECT : 0));
+	file->fd = open(file->path, flags);
 	if (file->fd < 0) {
 		const char *remedy = "check the path";
 

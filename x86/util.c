@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -173,4 +174,15 @@ int parse_mib(const char *s, u64 *out)
 		return -ERANGE;
 	*out = v;
 	return 0;
+}
+
+void raise_limit(int resource)
+{
+	struct rlimit r;
+
+	if (getrlimit(resource, &r) < 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	/* If it fails the old limit may still do; running into it has its own message. */
+	setrlimit(resource, &r);
 }

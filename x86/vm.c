@@ -154,18 +154,6 @@ static int check_limits(struct vm *vm)
 	return 0;
 }
 
-/* vCPUs and interrupt vectors are a descriptor each. */
-static void raise_fd_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
-		return;
-	r.rlim_cur = r.rlim_max;
-	/* If it fails the old limit may still do; running out has its own message. */
-	setrlimit(RLIMIT_NOFILE, &r);
-}
-
 static void vm_teardown(struct vm *vm)
 {
 	irq__free(vm->irq);
@@ -184,7 +172,7 @@ static int vm_setup(struct vm *vm)
 	char why[WHY_SIZE];
 	int ret;
 
-	raise_fd_limit();
+	raise_limit(RLIMIT_NOFILE); /* vCPUs and interrupt vectors are a descriptor each */
 	vm->vm_fd = -1;
 	vm->kvm_fd = ret = open_kvm(why);
 	if (ret >= 0)

@@ -81,7 +81,13 @@ struct nearest {
 };
 void nearest__offer(struct nearest *n, const char *name);
 
-/* Whether we are root, and the directory that @path is or would be in is another user's: nothing of root's belongs there. */
+/* Raise this process's soft limit of @resource (RLIMIT_*) to the hard one, as far as that goes. */
+void raise_limit(int resource);
+
+/*
+ * Whether we are root, and the directory that @path, which begins with /, is or would be in is another user's: nothing of root's
+ * belongs there.
+ */
 bool parent_is_foreign(const char *path);
 
 #endif

@@ -12,10 +12,8 @@
 
 static int fake_ioctl(int fd, unsigned long req, void *arg);
 static int fake_getrlimit(int what, struct rlimit *lim);
-static int fake_setrlimit(int what, const struct rlimit *lim);
 static uid_t fake_geteuid(void);
 static int fake_close(int fd);
-#define setrlimit(...) fake_setrlimit(__VA_ARGS__)
 #define geteuid	       fake_geteuid
 #define ioctl	       fake_ioctl
 #define getrlimit(...) fake_getrlimit(__VA_ARGS__)
@@ -23,7 +21,6 @@ static int fake_close(int fd);
 #include "vfio/iommu.c"
 #undef ioctl
 #undef getrlimit
-#undef setrlimit
 #undef geteuid
 #undef close
 #include "vfio/irq.c"
@@ -68,14 +65,13 @@ static int fake_ioctl(int fd, unsigned long req, void *arg)
 static int fake_getrlimit(int what, struct rlimit *lim)
 {
 	lim->rlim_cur = w.limit;
-	lim->rlim_max = w.hard_limit;
 	return 0;
 }
 
-static int fake_setrlimit(int what, const struct rlimit *lim)
+void raise_limit(int resource)
 {
-	w.limit = lim->rlim_cur;
-	return 0;
+	if (resource == RLIMIT_MEMLOCK)
+		w.limit = w.hard_limit;
 }
 
 static uid_t fake_geteuid(void)
