@@ -135,8 +135,7 @@ static int add_bar(struct vfio_dev *d, int bar, u32 reg)
 	}
 	/* A smaller BAR is shown as a page of which the rest reads as ones. */
 	err = pci__add_bar(&d->pci, bar, MAX(r->size, PAGE),
-			   (reg & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64,
-			   reg & PCI_BASE_ADDRESS_MEM_PREFETCH);
+			   reg & (PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH));
 	if (err) {
 		pr_err("%s: BAR %d of %llu bytes is not one that a guest can have", d->name, bar,
 		       r->size);

@@ -4,6 +4,7 @@
  * interrupts.  Registers are in pci_common.c, capabilities in pci_caps.c.
  */
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -280,7 +281,7 @@ static int describe_func(struct virtio_dev *dev)
 	f->priv = dev;
 	pci__init_func(f, VENDOR, DEVICE_BASE + dev->ops->device_id, dev->ops->class_code, 1);
 	pci__set_subsystem(f, VENDOR, SUBSYSTEM);
-	err = pci__add_bar(f, VIRTIO_BAR, VIRTIO_BAR_SIZE, true, false);
+	err = pci__add_bar(f, VIRTIO_BAR, VIRTIO_BAR_SIZE, PCI_BASE_ADDRESS_MEM_TYPE_64);
 	if (err)
 		return err;
 	/* One vector per queue and one for configuration changes. */

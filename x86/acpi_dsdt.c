@@ -71,6 +71,7 @@ static void put_pci(struct acpi_buf *b, const struct pci_windows *w)
 	aml__name_int(b, "_CBA", ECAM_BASE);
 	aml__name_int(b, "_CCA", 1);
 	aml__res_bus(&res, 0, 0);
+	aml__res_window_io(&res, w->io, w->io_size);
 	aml__res_window32(&res, w->mmio32, w->mmio32_size);
 	aml__res_window64(&res, w->mmio64, w->mmio64_size);
 	aml__crs(b, &res);

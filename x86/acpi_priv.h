@@ -78,6 +78,7 @@ void aml__res_io(struct acpi_buf *r, u16 base, u8 len);
 void aml__res_irq(struct acpi_buf *r, u32 gsi); /* edge, active high, exclusive */
 void aml__res_fixed32(struct acpi_buf *r, u32 base, u32 len);
 void aml__res_bus(struct acpi_buf *r, u16 first, u16 last);
+void aml__res_window_io(struct acpi_buf *r, u16 base, u16 len);
 void aml__res_window32(struct acpi_buf *r, u32 base, u32 len);
 void aml__res_window64(struct acpi_buf *r, u64 base, u64 len);
 /* Name (_CRS, ResourceTemplate () { @r }), and frees @r. */

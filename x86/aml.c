@@ -223,23 +223,35 @@ void aml__res_fixed32(struct acpi_buf *r, u32 base, u32 len)
 }
 
 /* 6.4.3.5: what a bridge passes on: minimum and maximum fixed, positive decode, producer. */
-#define WINDOW_FLAGS (1 << 2 | 1 << 3)
-#define TYPE_MEMORY  0
-#define TYPE_BUS     2
-#define MEM_WRITE    1
+#define WINDOW_FLAGS	(1 << 2 | 1 << 3)
+#define TYPE_MEMORY	0
+#define TYPE_IO		1
+#define TYPE_BUS	2
+#define MEM_WRITE	1
+#define IO_ENTIRE_RANGE 3 /* not only what ISA decodes, or does not */
 
-void aml__res_bus(struct acpi_buf *r, u16 first, u16 last)
+static void put_window16(struct acpi_buf *r, u8 type, u8 type_flags, u16 first, u16 last)
 {
 	acpi_buf__put8(r, 0x88);
 	acpi_buf__put16(r, 13);
-	acpi_buf__put8(r, TYPE_BUS);
+	acpi_buf__put8(r, type);
 	acpi_buf__put8(r, WINDOW_FLAGS);
-	acpi_buf__put8(r, 0);
+	acpi_buf__put8(r, type_flags);
 	acpi_buf__put16(r, 0); /* granularity */
 	acpi_buf__put16(r, first);
 	acpi_buf__put16(r, last);
 	acpi_buf__put16(r, 0); /* translation */
 	acpi_buf__put16(r, last - first + 1);
+}
+
+void aml__res_bus(struct acpi_buf *r, u16 first, u16 last)
+{
+	put_window16(r, TYPE_BUS, 0, first, last);
+}
+
+void aml__res_window_io(struct acpi_buf *r, u16 base, u16 len)
+{
+	put_window16(r, TYPE_IO, IO_ENTIRE_RANGE, base, base + len - 1);
 }
 
 void aml__res_window32(struct acpi_buf *r, u32 base, u32 len)

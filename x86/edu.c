@@ -122,9 +122,9 @@ static int edu_describe(struct edu *e)
 	int err;
 
 	pci__init_func(f, EDU_VENDOR, EDU_DEVICE, EDU_CLASS, EDU_REVISION);
-	err = pci__add_bar(f, BAR_REGS, BAR_REGS_SIZE, false, false);
+	err = pci__add_bar(f, BAR_REGS, BAR_REGS_SIZE, 0);
 	if (!err)
-		err = pci__add_bar(f, BAR_MSIX, 4 * KiB, false, false);
+		err = pci__add_bar(f, BAR_MSIX, 4 * KiB, 0);
 	if (!err)
 		err = MIN(pci__add_msix(f, BAR_MSIX, EDU_VECTORS, 0, MSIX_PBA), 0);
 	if (!err)

@@ -79,11 +79,14 @@ static int place_windows(struct pci_root *root)
 		return -EINVAL;
 	}
 	root->win = (struct pci_windows){
+		.io = PCI_PORT_BASE,
+		.io_size = PCI_PORT_SIZE,
 		.mmio32 = PCI_MMIO_BASE,
 		.mmio32_size = PCI_MMIO_SIZE,
 		.mmio64 = base,
 		.mmio64_size = size,
 	};
+	root->io = (struct pci_window){ PCI_PORT_BASE, PCI_PORT_BASE + PCI_PORT_SIZE };
 	root->low = (struct pci_window){ PCI_MMIO_BASE, PCI_MMIO_BASE + PCI_MMIO_SIZE };
 	root->high = (struct pci_window){ base, base + size };
 	return 0;

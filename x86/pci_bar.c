@@ -16,28 +16,35 @@ static u32 bar_reg(int bar)
 	return PCI_BASE_ADDRESS_0 + 4 * bar;
 }
 
-int pci__add_bar(struct pci_func *f, int bar, u64 size, bool is64, bool prefetch)
+/* PCIe 7.5.1.2.1: no more than 256 ports to a BAR. */
+static bool size_ok(u64 size, bool io, bool is64)
 {
+	u64 min = io ? 4 : 4 * KiB, max = io ? 256 : 2 * GiB;
+
+	return size >= min && !(size & (size - 1)) && (is64 || size <= max);
+}
+
+int pci__add_bar(struct pci_func *f, int bar, u64 size, u32 flags)
+{
+	bool io = flags & PCI_BASE_ADDRESS_SPACE_IO;
+	bool is64 = !io && (flags & PCI_BASE_ADDRESS_MEM_TYPE_64);
 	u64 mask = ~(size - 1);
-	u32 flags = 0;
 
 	if (bar < 0 || bar >= PCI_BARS || (is64 && bar == PCI_BARS - 1))
 		return -EINVAL;
-	if (size < 4 * KiB || (size & (size - 1)) || (!is64 && size > 2 * GiB))
+	if (!size_ok(size, io, is64))
 		return -EINVAL;
 	if (f->bar[bar].size || (bar && f->bar[bar - 1].is64) || (is64 && f->bar[bar + 1].size))
 		return -EINVAL;
 
 	f->bar[bar] = (struct pci_bar){
 		.size = size,
+		.io = io,
 		.is64 = is64,
-		.prefetch = prefetch,
 		.gpa = PCI_BAR_UNMAPPED,
 	};
-	if (prefetch)
-		flags |= PCI_BASE_ADDRESS_MEM_PREFETCH;
-	if (is64)
-		flags |= PCI_BASE_ADDRESS_MEM_TYPE_64;
+	if (io)
+		pci_put16(f->wmask, PCI_COMMAND, pci_get16(f->wmask, PCI_COMMAND) | PCI_COMMAND_IO);
 	pci_put32(f->cfg, bar_reg(bar), flags);
 	pci_put32(f->wmask, bar_reg(bar), mask);
 	if (is64) {
@@ -47,9 +54,15 @@ int pci__add_bar(struct pci_func *f, int bar, u64 size, bool is64, bool prefetch
 	return 0;
 }
 
+/* The bits of the register that are not the address. */
+static u32 flag_bits(const struct pci_func *f, int bar)
+{
+	return f->bar[bar].io ? ~(u32)PCI_BASE_ADDRESS_IO_MASK : ~(u32)PCI_BASE_ADDRESS_MEM_MASK;
+}
+
 static void set_addr(struct pci_func *f, int bar, u64 addr)
 {
-	u32 flags = pci_get32(f->cfg, bar_reg(bar)) & 0xf;
+	u32 flags = pci_get32(f->cfg, bar_reg(bar)) & flag_bits(f, bar);
 
 	pci_put32(f->cfg, bar_reg(bar), (u32)addr | flags);
 	if (f->bar[bar].is64)
@@ -58,7 +71,7 @@ static void set_addr(struct pci_func *f, int bar, u64 addr)
 
 static u64 get_addr(const struct pci_func *f, int bar)
 {
-	u64 addr = pci_get32(f->cfg, bar_reg(bar)) & ~0xfu;
+	u64 addr = pci_get32(f->cfg, bar_reg(bar)) & ~flag_bits(f, bar);
 
 	if (f->bar[bar].is64)
 		addr |= (u64)pci_get32(f->cfg, bar_reg(bar + 1)) << 32;
@@ -67,26 +80,30 @@ static u64 get_addr(const struct pci_func *f, int bar)
 
 int pci_bar__assign(struct pci_root *root, struct pci_func *f)
 {
-	struct pci_window low = root->low, high = root->high, *w;
-	u64 addr, size;
+	struct pci_window io = root->io, low = root->low, high = root->high, *w;
+	const struct pci_bar *b;
+	u64 addr;
 	int i;
 
 	for (i = 0; i < PCI_BARS; i++) {
-		size = f->bar[i].size;
-		if (!size)
+		b = &f->bar[i];
+		if (!b->size)
 			continue;
-		w = f->bar[i].is64 ? &high : &low;
-		addr = ALIGN_UP(w->next, size);
-		if (addr < w->next || addr >= w->end || size > w->end - addr) {
-			pr_err(
-			    "%s: no room for BAR %d (%llu MiB) in the guest's %s-bit PCI window; "
-			    "use fewer devices or smaller BARs",
-			    f->name, i, MAX(size / MiB, 1), f->bar[i].is64 ? "64" : "32");
+		w = b->io ? &io : b->is64 ? &high : &low;
+		addr = ALIGN_UP(w->next, b->size);
+		if (addr < w->next || addr >= w->end || b->size > w->end - addr) {
+			pr_err("%s: no room for BAR %d (%llu bytes) in the guest's %s PCI window; "
+			       "use fewer devices or smaller BARs",
+			       f->name, i, b->size,
+			       b->io	 ? "I/O"
+			       : b->is64 ? "64-bit"
+					 : "32-bit");
 			return -ENOSPC;
 		}
 		set_addr(f, i, addr);
-		w->next = addr + size;
+		w->next = addr + b->size;
 	}
+	root->io = io;
 	root->low = low;
 	root->high = high;
 	return 0;
@@ -128,10 +145,13 @@ static u64 wanted(const struct pci_root *root, const struct pci_func *f, int bar
 {
 	const struct pci_windows *w = &root->win;
 	u64 addr = get_addr(f, bar), size = f->bar[bar].size;
+	bool io = f->bar[bar].io;
 
-	if (!size || !(f->cfg[PCI_COMMAND] & PCI_COMMAND_MEMORY))
+	if (!size || !(f->cfg[PCI_COMMAND] & (io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)))
 		return PCI_BAR_UNMAPPED;
 	/* As a host bridge would: only its windows are routed to it, RAM and the rest never are. */
+	if (io)
+		return within(addr, size, w->io, w->io_size) ? addr : PCI_BAR_UNMAPPED;
 	if (!within(addr, size, w->mmio32, w->mmio32_size) &&
 	    !within(addr, size, w->mmio64, w->mmio64_size))
 		return PCI_BAR_UNMAPPED;
@@ -160,11 +180,12 @@ static void map(struct pci_func *f, int bar, u64 gpa)
 {
 	struct pci_slot *slot = f->root_priv;
 	struct bus_region *r = &slot->decode[bar].region;
+	struct vm *vm = slot->root->vm;
 
 	r->base = gpa;
 	r->size = f->bar[bar].size;
 	/* Taken by another BAR: this one stays dark until that one moves away. */
-	if (bus__add(slot->root->vm->mmio, r) < 0)
+	if (bus__add(f->bar[bar].io ? vm->pio : vm->mmio, r) < 0)
 		return;
 	moved(f, bar, gpa);
 }

@@ -23,7 +23,7 @@ struct pci_root {
 	struct pci_func *func[PCI_DEVFNS]; /* bus 0 is all there is */
 	struct bus_region ecam;
 	struct pci_windows win;
-	struct pci_window low, high;
+	struct pci_window io, low, high;
 	const struct dma_ops *dma_ops;
 	void *iommu;
 	struct pci_func *host;

@@ -41,11 +41,13 @@
 #define RESET_VECTOR  0x000ffff0ULL /* FFFF:0000, the end of what ACPI has */
 #define KERNEL_BASE   0x00100000ULL
 
-/* Legacy ports. */
-#define PORT_EXIT    0xf4 /* isa-debug-exit: ends with status (value << 1) | 1 */
-#define PORT_COM1    0x3f8
-#define PORT_PVPANIC 0x505
-#define PORT_PM	     0x600 /* ACPI sleep control (+0), sleep status (+1), reset (+2) */
+/* Ports: the legacy ones, and behind them a window for PCI. */
+#define PORT_EXIT     0xf4 /* isa-debug-exit: ends with status (value << 1) | 1 */
+#define PORT_COM1     0x3f8
+#define PORT_PVPANIC  0x505
+#define PORT_PM	      0x600 /* ACPI sleep control (+0), sleep status (+1), reset (+2) */
+#define PCI_PORT_BASE 0x1000ULL
+#define PCI_PORT_SIZE 0xf000ULL
 
 /* IOAPIC pins = GSIs 0..9: no more than the lines need, as Linux accesses each 20 times at boot. */
 #define IOAPIC_PINS 10

@@ -27,12 +27,12 @@ struct vm;
 
 struct pci_func_ops {
 	/*
-	 * An access inside memory BAR @bar, outside the MSI-X table and PBA: as bus_region.access.
+	 * An access inside BAR @bar, outside the MSI-X table and PBA: as bus_region.access.
 	 */
 	void (*bar_access)(struct pci_func *f, int bar, u64 off, u8 *data, u32 len, bool write);
 	/*
-	 * BAR @bar is now decoded at @gpa, or not at all (PCI_BAR_UNMAPPED); called on each change,
-	 * for ioeventfds and memory slots.  May be NULL.
+	 * BAR @bar is now decoded at @gpa (an I/O BAR: at that port), or not at all
+	 * (PCI_BAR_UNMAPPED); called on each change, for ioeventfds and memory slots.  May be NULL.
 	 */
 	void (*bar_moved)(struct pci_func *f, int bar, u64 gpa);
 	/*
@@ -53,10 +53,10 @@ struct pci_func_ops {
 };
 
 struct pci_bar {
-	u64 size;  /* 0: absent; a power of two, >= 4 KiB */
+	u64 size;  /* 0: absent; a power of two, >= 4 KiB (I/O: 4 to 256) */
+	bool io;   /* ports */
 	bool is64; /* the next BAR is its upper half */
-	bool prefetch;
-	u64 gpa; /* where it is decoded, or PCI_BAR_UNMAPPED; the root's */
+	u64 gpa;   /* where it is decoded, or PCI_BAR_UNMAPPED; the root's */
 };
 
 struct pci_func {
@@ -103,9 +103,11 @@ int pci__add_cap(struct pci_func *f, u8 id, const void *body, u32 len);
 int pci__add_ext_cap(struct pci_func *f, u16 id, u8 version, const void *body, u32 len);
 
 /*
- * Give BAR @bar (and the next one with @is64) @size bytes.  -EINVAL if that is no valid BAR.
+ * Give BAR @bar @size bytes, or ports.  @flags are its low bits: PCI_BASE_ADDRESS_SPACE_IO, or
+ * PCI_BASE_ADDRESS_MEM_TYPE_64 (the next BAR is its upper half) and _MEM_PREFETCH.  -EINVAL if that
+ * is no valid BAR.
  */
-int pci__add_bar(struct pci_func *f, int bar, u64 size, bool is64, bool prefetch);
+int pci__add_bar(struct pci_func *f, int bar, u64 size, u32 flags);
 
 /*
  * @nvec (1..2048) MSI-X vectors, table at @table in BAR @bar, PBA at @pba of the same BAR; adds the
@@ -139,6 +141,7 @@ void pci__reset_all(struct pci_root *root);
 
 /* The windows, for ACPI. */
 struct pci_windows {
+	u64 io, io_size;
 	u64 mmio32, mmio32_size;
 	u64 mmio64, mmio64_size;
 };

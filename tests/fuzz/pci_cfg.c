@@ -9,8 +9,9 @@
 
 #include "tests/fuzz/fuzz.h"
 
-#define NVEC 70
-#define NDEV 2
+#define NVEC  70
+#define NDEV  2
+#define PORTS 0x10000
 
 static struct vm vm;
 static struct pci_func func[NDEV];
@@ -49,16 +50,19 @@ static void setup(void)
 
 	vm = (struct vm){ .phys_bits = 40, .ram_size = 16 * MiB };
 	vm.mmio = bus__new(-1, false);
+	vm.pio = bus__new(-1, true);
 	vm.mem = mem__new(-1, 16 * MiB);
-	if (!vm.mmio || !vm.mem)
+	if (!vm.mmio || !vm.pio || !vm.mem)
 		abort();
 	vm.pci = pci__new(&vm);
 	for (int i = 0; i < NDEV; i++) {
 		func[i] = (struct pci_func){ .name = "dev", .ops = &ops };
 		pci__init_func(&func[i], 0x1af4, 0x1041, 0x020000, 1);
-		pci__add_bar(&func[i], 0, 64 * KiB, false, false);
-		pci__add_bar(&func[i], 2, i ? 4 * GiB : 16 * KiB, true, true);
-		pci__add_bar(&func[i], 4, 8 * KiB, true, false);
+		pci__add_bar(&func[i], 0, 64 * KiB, 0);
+		pci__add_bar(&func[i], 2, i ? 4 * GiB : 16 * KiB,
+			     PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH);
+		pci__add_bar(&func[i], 4, 8 * KiB, PCI_BASE_ADDRESS_MEM_TYPE_64);
+		pci__add_bar(&func[i], 1, 4 << i, PCI_BASE_ADDRESS_SPACE_IO);
 		pci__add_cap(&func[i], 9, body, sizeof(body) + 2);
 		pci__add_ext_cap(&func[i], 0x1b, 1, body, 8);
 		if (pci__add_msix(&func[i], 4, NVEC, 0x1000, 0x1800) ||
@@ -74,6 +78,7 @@ static void teardown(void)
 	pci__free(vm.pci);
 	mem__free(vm.mem);
 	bus__free(vm.mmio);
+	bus__free(vm.pio);
 	must(!routes, "no route is left");
 }
 
@@ -97,6 +102,12 @@ static u64 place(struct input *in, u8 what)
 	return in__u64(in);
 }
 
+/* Below 64 KiB: a port. */
+static void access(u64 at, u32 len, u64 val, bool write)
+{
+	bus__access(at < PORTS ? vm.pio : vm.mmio, at, (u8 *)&val, len, write);
+}
+
 static void step(struct input *in)
 {
 	const u8 how = in__u8(in), what = in__u8(in);
@@ -105,7 +116,7 @@ static void step(struct input *in)
 
 	switch (how & 3) {
 	case 0:
-		rd(&vm, place(in, what), len);
+		access(place(in, what), len, 0, false);
 		break;
 	case 3:
 		if (how == 0xff)
@@ -115,7 +126,7 @@ static void step(struct input *in)
 		break;
 	default:
 		at = place(in, what);
-		wr(&vm, at, len, in__n(in, len));
+		access(at, len, in__n(in, len), true);
 	}
 }
 
@@ -130,10 +141,13 @@ static void check(void)
 
 			if (!bar->size || bar->gpa == PCI_BAR_UNMAPPED)
 				continue;
-			must(f->cfg[4] & 2, "memory is decoded only when enabled");
+			must(f->cfg[4] & (bar->io ? 1 : 2), "decoded only when enabled");
 			must(IS_ALIGNED(bar->gpa, bar->size), "where it is aligned");
 			must(bar->gpa + bar->size - 1 > bar->gpa, "without wrapping");
-			must(bar->gpa >= vm.ram_size, "outside of RAM");
+			if (bar->io)
+				must(bar->gpa >= 0x1000 && bar->gpa < PORTS, "in the window");
+			else
+				must(bar->gpa >= vm.ram_size, "outside of RAM");
 		}
 	}
 }

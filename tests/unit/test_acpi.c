@@ -35,6 +35,8 @@ void module__register(struct module *m)
 }
 
 static const struct pci_windows windows = {
+	.io = PCI_PORT_BASE,
+	.io_size = PCI_PORT_SIZE,
 	.mmio32 = PCI_MMIO_BASE,
 	.mmio32_size = PCI_MMIO_SIZE,
 	.mmio64 = BIT(45),

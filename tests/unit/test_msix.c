@@ -61,7 +61,7 @@ static void setup(void)
 	vm.pci = pci__new(&vm);
 	f = (struct pci_func){ .name = "dev", .ops = &ops };
 	pci__init_func(&f, 1, 2, 3, 4);
-	pci__add_bar(&f, 4, 8 * KiB, true, false);
+	pci__add_bar(&f, 4, 8 * KiB, PCI_BASE_ADDRESS_MEM_TYPE_64);
 	eq(pci__add_msix(&f, 4, NVEC, TABLE, PBA), 0, "MSI-X is added");
 	pci__msix_on_change(&f, on_change);
 	eq(pci__msix_fd(&f, 0), (u64)-EINVAL, "no eventfd before registration");
@@ -88,7 +88,7 @@ static void test_invalid(void)
 	struct pci_func g = { .name = "g" };
 
 	pci__init_func(&g, 1, 2, 3, 4);
-	pci__add_bar(&g, 0, 4 * KiB, false, false);
+	pci__add_bar(&g, 0, 4 * KiB, 0);
 	eq(pci__add_msix(&g, 0, 0, 0, 0x800), (u64)-EINVAL, "no vectors");
 	eq(pci__add_msix(&g, 0, 2049, 0, 0x800), (u64)-EINVAL, "too many");
 	eq(pci__add_msix(&g, 0, 4, 4, 0x800), (u64)-EINVAL, "misaligned table");
@@ -97,7 +97,7 @@ static void test_invalid(void)
 
 	/* What a broken assigned device may say. */
 	memset(&g, 0, sizeof(g));
-	pci__add_bar(&g, 0, 4 * KiB, false, false);
+	pci__add_bar(&g, 0, 4 * KiB, 0);
 	g.cfg[0x50] = PCI_CAP_ID_MSIX;
 	pci_put16(g.cfg, 0x52, 0xc7ff);
 	eq(pci__adopt_msix(&g, 0x50), (u64)-EINVAL, "2048 vectors in 4 KiB");
@@ -131,7 +131,7 @@ static void test_far_table(void)
 	vm.pci = pci__new(&vm);
 	g = (struct pci_func){ .name = "far", .ops = &ops };
 	pci__init_func(&g, 1, 2, 3, 4);
-	pci__add_bar(&g, 0, 8 * GiB, true, false);
+	pci__add_bar(&g, 0, 8 * GiB, PCI_BASE_ADDRESS_MEM_TYPE_64);
 	pci_put16(g.cfg, 0x52, 255);
 	pci_put32(g.cfg, 0x54, 0xfffff000);
 	pci_put32(g.cfg, 0x58, 0xfffff800);
@@ -273,7 +273,7 @@ static void test_no_routes(void)
 	vm.pci = pci__new(&vm);
 	f = (struct pci_func){ .name = "dev", .ops = &ops };
 	pci__init_func(&f, 1, 2, 3, 4);
-	pci__add_bar(&f, 0, 8 * KiB, false, false);
+	pci__add_bar(&f, 0, 8 * KiB, 0);
 	pci__add_msix(&f, 0, 16, 0, 0x1000);
 	eq(pci__add(vm.pci, &f, -1), (u64)-EMFILE, "out of descriptors");
 	eq(errs, 1, "one line");

@@ -87,6 +87,7 @@ static void setup(unsigned int bits, u64 ram)
 {
 	vm = (struct vm){ .phys_bits = bits, .ram_size = ram };
 	vm.mmio = bus__new(-1, false);
+	vm.pio = bus__new(-1, true);
 	vm.mem = mem__new(-1, ram);
 	vm.pci = pci__new(&vm);
 }
@@ -96,6 +97,7 @@ static void teardown(void)
 	pci__free(vm.pci);
 	mem__free(vm.mem);
 	bus__free(vm.mmio);
+	bus__free(vm.pio);
 }
 
 static void test_ecam(void)
@@ -187,15 +189,18 @@ static void test_bars(void)
 	setup(40, 64 * MiB);
 	dev_init(&d, "dev");
 	dev_init(&e, "other");
-	eq(pci__add_bar(&d.f, 0, 3000, false, false), (u64)-EINVAL, "not a power of two");
-	eq(pci__add_bar(&d.f, 0, 16, false, false), (u64)-EINVAL, "below 4 KiB");
-	eq(pci__add_bar(&d.f, 5, 4096, true, false), (u64)-EINVAL, "no upper half");
-	eq(pci__add_bar(&d.f, 6, 4096, false, false), (u64)-EINVAL, "no BAR 6");
-	eq(pci__add_bar(&d.f, 0, 4 * GiB, false, false), (u64)-EINVAL, "32 bits cannot hold it");
-	eq(pci__add_bar(&d.f, 0, 64 * KiB, false, false), 0, "BAR 0, 32 bits");
-	eq(pci__add_bar(&d.f, 2, 8 * GiB, true, true), 0, "BAR 2, 64 bits");
-	eq(pci__add_bar(&d.f, 3, 4096, false, false), (u64)-EINVAL, "the upper half is taken");
-	eq(pci__add_bar(&e.f, 0, 4096, true, false), 0, "the other's BAR");
+	eq(pci__add_bar(&d.f, 0, 3000, 0), (u64)-EINVAL, "not a power of two");
+	eq(pci__add_bar(&d.f, 0, 16, 0), (u64)-EINVAL, "below 4 KiB");
+	eq(pci__add_bar(&d.f, 5, 4096, PCI_BASE_ADDRESS_MEM_TYPE_64), (u64)-EINVAL,
+	   "no upper half");
+	eq(pci__add_bar(&d.f, 6, 4096, 0), (u64)-EINVAL, "no BAR 6");
+	eq(pci__add_bar(&d.f, 0, 4 * GiB, 0), (u64)-EINVAL, "32 bits cannot hold it");
+	eq(pci__add_bar(&d.f, 0, 64 * KiB, 0), 0, "BAR 0, 32 bits");
+	eq(pci__add_bar(&d.f, 2, 8 * GiB,
+			PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH),
+	   0, "BAR 2, 64 bits");
+	eq(pci__add_bar(&d.f, 3, 4096, 0), (u64)-EINVAL, "the upper half is taken");
+	eq(pci__add_bar(&e.f, 0, 4096, PCI_BASE_ADDRESS_MEM_TYPE_64), 0, "the other's BAR");
 	eq(pci__add(vm.pci, &d.f, -1), 0, "registers");
 	eq(pci__add(vm.pci, &e.f, -1), 0, "registers");
 	a = cfg_at(&d, 0);
@@ -277,6 +282,66 @@ static void test_bars(void)
 	teardown();
 }
 
+static u32 port(u64 addr, u32 len)
+{
+	u32 v = 0;
+
+	bus__access(vm.pio, addr, (u8 *)&v, len, false);
+	return v;
+}
+
+static void test_io_bars(void)
+{
+	struct dev d, e;
+	u64 a;
+
+	setup(40, 64 * MiB);
+	dev_init(&d, "dev");
+	dev_init(&e, "other");
+	eq(pci__add_bar(&d.f, 2, 2, PCI_BASE_ADDRESS_SPACE_IO), (u64)-EINVAL, "below 4 ports");
+	eq(pci__add_bar(&d.f, 2, 512, PCI_BASE_ADDRESS_SPACE_IO), (u64)-EINVAL, "over 256 ports");
+	eq(pci__add_bar(&d.f, 0, 4 * KiB, 0), 0, "a memory BAR");
+	eq(pci__add_bar(&d.f, 2, 4, PCI_BASE_ADDRESS_SPACE_IO), 0, "an I/O BAR");
+	eq(pci__add_bar(&e.f, 0, 256, PCI_BASE_ADDRESS_SPACE_IO), 0, "another's");
+	eq(pci__add(vm.pci, &d.f, -1), 0, "registers");
+	eq(pci__add(vm.pci, &e.f, -1), 0, "registers");
+	a = cfg_at(&d, 0);
+	eq(rd(&vm, a + 0x18, 4), 0x1001, "the first port of the window");
+	eq(rd(&vm, cfg_at(&e, 0x10), 4), 0x1101, "the next one is aligned");
+	wr(&vm, a + 0x18, 4, ~0u);
+	eq(rd(&vm, a + 0x18, 4), 0xfffffffd, "sizes as 4 ports");
+	wr(&vm, a + 0x18, 4, 0x1002);
+	eq(rd(&vm, a + 0x18, 4), 0x1001, "the two low bits stay");
+
+	wr(&vm, a + 4, 2, 2);
+	eq(d.f.bar[2].gpa, PCI_BAR_UNMAPPED, "memory decoding is not for ports");
+	eq(port(0x1000, 4), 0xffffffff, "nobody answers");
+	wr(&vm, a + 4, 2, 1);
+	eq(d.f.bar[0].gpa, PCI_BAR_UNMAPPED, "nor I/O decoding for memory");
+	eq(d.last_move[2], 0x1000, "it is told the port");
+	eq(port(0x1000, 4), 0xa2a2a2a2, "which answers");
+	eq(port(0x1004, 1), 0xff, "not beyond");
+	wr(&vm, a + 0x18, 4, 0xfffd);
+	eq(port(0xfffc, 2), 0xa2a2, "it moves");
+	wr(&vm, a + 0x18, 4, 0x3f8);
+	eq(d.f.bar[2].gpa, PCI_BAR_UNMAPPED, "but never over the board's ports");
+	wr(&vm, a + 0x18, 4, 0x10000);
+	eq(d.f.bar[2].gpa, PCI_BAR_UNMAPPED, "nor beyond 64 KiB");
+	wr(&vm, cfg_at(&e, 4), 2, 1);
+	wr(&vm, a + 0x18, 4, 0x1110);
+	eq(d.f.bar[2].gpa, PCI_BAR_UNMAPPED, "nor over another's");
+	pci__del(&d.f);
+	pci__del(&e.f);
+
+	dev_init(&d, "memory only");
+	pci__add_bar(&d.f, 0, 4 * KiB, 0);
+	eq(pci__add(vm.pci, &d.f, -1), 0, "without an I/O BAR");
+	wr(&vm, cfg_at(&d, 4), 2, 3);
+	eq(rd(&vm, cfg_at(&d, 4), 2), 2, "I/O decoding cannot come on");
+	pci__del(&d.f);
+	teardown();
+}
+
 static void test_reset(void)
 {
 	struct dev d;
@@ -286,7 +351,7 @@ static void test_reset(void)
 	setup(40, 64 * MiB);
 	dev_init(&d, "dev");
 	exp = d.f.pcie_cap;
-	eq(pci__add_bar(&d.f, 0, 64 * KiB, false, false), 0, "BAR 0");
+	eq(pci__add_bar(&d.f, 0, 64 * KiB, 0), 0, "BAR 0");
 	eq(pci__add(vm.pci, &d.f, -1), 0, "registers");
 	a = cfg_at(&d, 0);
 	b0 = rd(&vm, a + 0x10, 4);
@@ -354,13 +419,13 @@ static void test_slots(void)
 	errs = 0;
 	dev_init(&d[0], "big");
 	dev_init(&d[1], "small");
-	pci__add_bar(&d[0].f, 0, 512 * MiB, false, false);
-	pci__add_bar(&d[0].f, 1, 4 * KiB, false, false);
+	pci__add_bar(&d[0].f, 0, 512 * MiB, 0);
+	pci__add_bar(&d[0].f, 1, 4 * KiB, 0);
 	eq(pci__add(vm.pci, &d[0].f, -1), (u64)-ENOSPC, "BARs larger than the window");
 	eq(errs, 1, "one line");
 	ok(strstr(last_err, "big") && strstr(last_err, "BAR 1"), "names the device and the BAR");
 	pci__del(&d[0].f);
-	pci__add_bar(&d[1].f, 0, 512 * MiB, false, false);
+	pci__add_bar(&d[1].f, 0, 512 * MiB, 0);
 	eq(pci__add(vm.pci, &d[1].f, -1), 0, "what was refused took no space");
 	v = rd(&vm, cfg_at(&d[1], 0x10), 4);
 	eq(v, PCI_MMIO_BASE, "the whole window");
@@ -406,8 +471,10 @@ static void test_storm(void)
 	setup(36, 64 * MiB);
 	for (i = 0; i < 3; i++) {
 		dev_init(&d[i], "dev");
-		pci__add_bar(&d[i].f, 0, 4096 << i, false, false);
-		pci__add_bar(&d[i].f, 2, 8192 << i, true, true);
+		pci__add_bar(&d[i].f, 0, 4096 << i, 0);
+		pci__add_bar(&d[i].f, 2, 8192 << i,
+			     PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH);
+		pci__add_bar(&d[i].f, 4, 4 << i, PCI_BASE_ADDRESS_SPACE_IO);
 		pci__add_msix(&d[i].f, 0, 17, 0, 0x800);
 		pci__add(vm.pci, &d[i].f, -1);
 	}
@@ -420,6 +487,7 @@ static void test_storm(void)
 		wr(&vm, PCI_MMIO_BASE + (v & 0xffff), 1 + rand_r(&seed) % 8, v);
 		rd(&vm, PCI_MMIO_BASE + (v & 0xffff), 1 + rand_r(&seed) % 8);
 		rd(&vm, ECAM_BASE + off, 1 + rand_r(&seed) % 8);
+		port(PCI_PORT_BASE + v % 16, 1 + rand_r(&seed) % 4);
 	}
 	for (i = 0; i < 3; i++)
 		eq(rd(&vm, cfg_at(&d[i], 0), 4), 0x10411af4, "function %u survived", i);
@@ -434,6 +502,7 @@ int main(void)
 	test_ecam();
 	test_caps();
 	test_bars();
+	test_io_bars();
 	test_reset();
 	test_slots();
 	test_windows();

@@ -205,10 +205,10 @@ int pci__add_cap(struct pci_func *f, u8 id, const void *body, u32 len)
 	return off;
 }
 
-int pci__add_bar(struct pci_func *f, int bar, u64 size, bool is64, bool prefetch)
+int pci__add_bar(struct pci_func *f, int bar, u64 size, u32 flags)
 {
 	f->bar[bar].size = size;
-	f->bar[bar].is64 = is64;
+	f->bar[bar].io = flags & 1;
 	return 0;
 }
 
