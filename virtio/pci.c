@@ -66,23 +66,35 @@ void virtio_pci__give_kick(struct virtio_dev *dev, unsigned int q)
 	vp->kick[q].lfd = NULL;
 }
 
+typedef int bell_fn(struct bus *bus, u64 addr, u32 len, const u64 *match, int fd);
+
+/* bus__ioeventfd() or bus__ioeventfd_del() for the doorbell of @kick in @bar, which is at @base. */
+static int bell(bell_fn *fn, struct vm *vm, const struct virtio_kick *kick, int bar, u64 base)
+{
+	u64 q = kick->q;
+
+	if (bar == VIRTIO_BAR_PORT)
+		return fn(vm->pio, base, 2, &q, kick->fd);
+	return fn(vm->mmio, base + VIRTIO_BAR_NOTIFY + VIRTIO_NOTIFY_STEP * q, 0, NULL, kick->fd);
+}
+
 static void bar_moved(struct pci_func *f, int bar, u64 gpa)
 {
 	struct virtio_dev *dev = f->priv;
 	struct virtio_pci *vp = dev->transport;
+	u64 *at = bar == VIRTIO_BAR_PORT ? &vp->port : &vp->gpa;
 
 	for (unsigned int q = 0; q < dev->ops->nqueues; q++) {
 		struct virtio_kick *kick = &vp->kick[q];
-		u64 off = VIRTIO_BAR_NOTIFY + VIRTIO_NOTIFY_STEP * q;
 
-		if (kick->armed)
-			bus__ioeventfd_del(vp->vm->mmio, vp->gpa + off, 0, NULL, kick->fd);
-		kick->armed = false;
+		if (kick->armed & BIT(bar))
+			bell(bus__ioeventfd_del, vp->vm, kick, bar, *at);
+		kick->armed &= ~BIT(bar);
 		/* Where KVM refuses, the write arrives in virtio_pci__access() instead. */
-		if (gpa != PCI_BAR_UNMAPPED)
-			kick->armed = !bus__ioeventfd(vp->vm->mmio, gpa + off, 0, NULL, kick->fd);
+		if (gpa != PCI_BAR_UNMAPPED && !bell(bus__ioeventfd, vp->vm, kick, bar, gpa))
+			kick->armed |= BIT(bar);
 	}
-	vp->gpa = gpa;
+	*at = gpa;
 }
 
 static int kicks_new(struct virtio_dev *dev)
@@ -159,7 +171,7 @@ void virtio__fail(struct virtio_dev *dev, const char *why)
 	signal_config(dev);
 }
 
-/* --- The BAR --- */
+/* --- The BARs --- */
 
 static void device_access(struct virtio_dev *dev, u32 off, u8 *data, u32 len, bool write)
 {
@@ -184,12 +196,23 @@ static void isr_access(struct virtio_dev *dev, u8 *data, bool write)
 	vp->isr = 0; /* virtio 4.1.4.5: reading acknowledges */
 }
 
-void virtio_pci__access(struct virtio_dev *dev, u64 off, u8 *data, u32 len, bool write)
+/* virtio 4.1.5.2: 16 bits, the queue's number. */
+static void port_access(struct virtio_dev *dev, u64 off, const u8 *data, u32 len, bool write)
+{
+	if (write && !off)
+		virtio_pci__notify(dev, len == 1 ? data[0] : data[0] | data[1] << 8);
+}
+
+void virtio_pci__access(struct virtio_dev *dev, int bar, u64 off, u8 *data, u32 len, bool write)
 {
 	u64 end = off + len;
 
 	if (!write)
 		memset(data, 0, len);
+	if (bar == VIRTIO_BAR_PORT) {
+		port_access(dev, off, data, len, write);
+		return;
+	}
 	if (off >= VIRTIO_BAR_NOTIFY) {
 		if (write)
 			virtio_pci__notify(dev, (off - VIRTIO_BAR_NOTIFY) / VIRTIO_NOTIFY_STEP);
@@ -209,7 +232,7 @@ void virtio_pci__access(struct virtio_dev *dev, u64 off, u8 *data, u32 len, bool
 
 static void bar_access(struct pci_func *f, int bar, u64 off, u8 *data, u32 len, bool write)
 {
-	virtio_pci__access(f->priv, off, data, len, write);
+	virtio_pci__access(f->priv, bar, off, data, len, write);
 }
 
 /* --- Life --- */
@@ -282,6 +305,8 @@ static int describe_func(struct virtio_dev *dev)
 	pci__init_func(f, VENDOR, DEVICE_BASE + dev->ops->device_id, dev->ops->class_code, 1);
 	pci__set_subsystem(f, VENDOR, SUBSYSTEM);
 	err = pci__add_bar(f, VIRTIO_BAR, VIRTIO_BAR_SIZE, PCI_BASE_ADDRESS_MEM_TYPE_64);
+	if (!err)
+		err = pci__add_bar(f, VIRTIO_BAR_PORT, VIRTIO_PORT_SIZE, PCI_BASE_ADDRESS_SPACE_IO);
 	if (err)
 		return err;
 	/* One vector per queue and one for configuration changes. */
@@ -305,7 +330,7 @@ int virtio_pci__add(struct vm *vm, struct virtio_dev *dev, const char *name)
 	dev->transport = vp;
 	dev->pci.name = name;
 	vp->vm = vm;
-	vp->gpa = PCI_BAR_UNMAPPED;
+	vp->gpa = vp->port = PCI_BAR_UNMAPPED;
 	vp->msix_config = VIRTIO_MSI_NO_VECTOR;
 	for (unsigned int q = 0; q < VIRTIO_QUEUES; q++)
 		vp->kick[q].fd = -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The vendor capabilities that tell a driver where the structures are (virtio 4.1.4), and the last
- * of them, a window through which firmware without the BAR mapped reaches it (virtio 4.1.4.9).
+ * of them, a window through which firmware without the BARs mapped reaches them (virtio 4.1.4.9).
  */
 #include <linux/pci_regs.h>
 #include <string.h>
@@ -15,19 +15,37 @@ struct cap_body {
 	u32 extra; /* notify: the multiplier; window: the data */
 } __attribute__((packed));
 
-static int add_cap(struct virtio_dev *dev, u8 type, u32 off, u32 size, bool extra)
+static int put_cap(struct virtio_dev *dev, struct cap_body body, bool extra)
 {
-	u32 len = 2 + sizeof(struct cap_body) - (extra ? 0 : 4);
-	struct cap_body body = {
-		.len = len,
-		.type = type,
-		.bar = VIRTIO_BAR,
-		.off = off,
-		.size = size,
-		.extra = type == VIRTIO_PCI_CAP_NOTIFY_CFG ? VIRTIO_NOTIFY_STEP : 0,
-	};
+	body.len = 2 + sizeof(body) - (extra ? 0 : 4);
+	return pci__add_cap(&dev->pci, PCI_CAP_ID_VNDR, &body, body.len);
+}
 
-	return pci__add_cap(&dev->pci, PCI_CAP_ID_VNDR, &body, len);
+static int add_cap(struct virtio_dev *dev, u8 type, u32 off, u32 size)
+{
+	struct cap_body body = { .type = type, .bar = VIRTIO_BAR, .off = off, .size = size };
+
+	return put_cap(dev, body, type == VIRTIO_PCI_CAP_PCI_CFG);
+}
+
+/* The first is the device's preference (virtio 4.1.4).  The second is for whoever has no I/O ports to give. */
+static int add_notify_caps(struct virtio_dev *dev)
+{
+	struct cap_body port = {
+		.type = VIRTIO_PCI_CAP_NOTIFY_CFG,
+		.bar = VIRTIO_BAR_PORT,
+		.size = VIRTIO_PORT_SIZE,
+	};
+	struct cap_body mem = {
+		.type = VIRTIO_PCI_CAP_NOTIFY_CFG,
+		.bar = VIRTIO_BAR,
+		.off = VIRTIO_BAR_NOTIFY,
+		.size = VIRTIO_NOTIFY_STEP * dev->ops->nqueues,
+		.extra = VIRTIO_NOTIFY_STEP,
+	};
+	int err = put_cap(dev, port, true);
+
+	return err < 0 ? err : put_cap(dev, mem, true);
 }
 
 int virtio_caps__add(struct virtio_dev *dev)
@@ -36,23 +54,21 @@ int virtio_caps__add(struct virtio_dev *dev)
 	struct pci_func *f = &dev->pci;
 	int err;
 
-	err = add_cap(dev, VIRTIO_PCI_CAP_COMMON_CFG, 0, VIRTIO_COMMON_SIZE, false);
+	err = add_cap(dev, VIRTIO_PCI_CAP_COMMON_CFG, 0, VIRTIO_COMMON_SIZE);
 	if (err < 0)
 		return err;
-	err = add_cap(dev, VIRTIO_PCI_CAP_ISR_CFG, VIRTIO_BAR_ISR, 1, false);
+	err = add_cap(dev, VIRTIO_PCI_CAP_ISR_CFG, VIRTIO_BAR_ISR, 1);
 	if (err < 0)
 		return err;
-	err = add_cap(dev, VIRTIO_PCI_CAP_NOTIFY_CFG, VIRTIO_BAR_NOTIFY,
-		      VIRTIO_NOTIFY_STEP * dev->ops->nqueues, true);
+	err = add_notify_caps(dev);
 	if (err < 0)
 		return err;
 	if (dev->ops->cfg_len) {
-		err = add_cap(dev, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_BAR_DEVICE, dev->ops->cfg_len,
-			      false);
+		err = add_cap(dev, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_BAR_DEVICE, dev->ops->cfg_len);
 		if (err < 0)
 			return err;
 	}
-	err = add_cap(dev, VIRTIO_PCI_CAP_PCI_CFG, 0, 0, true);
+	err = add_cap(dev, VIRTIO_PCI_CAP_PCI_CFG, 0, 0);
 	if (err < 0)
 		return err;
 	vp->window = err;
@@ -61,19 +77,29 @@ int virtio_caps__add(struct virtio_dev *dev)
 	return 0;
 }
 
+struct window {
+	u32 bar, off, len;
+};
+
 /* What the window shows; false if it is set to nothing that can be accessed. */
-static bool window(struct pci_func *f, u32 *off, u32 *len)
+static bool window(struct pci_func *f, struct window *w)
 {
 	struct virtio_dev *dev = f->priv;
 	struct virtio_pci *vp = dev->transport;
 	const u8 *cap = &f->cfg[vp->window];
+	u32 end;
 
-	memcpy(off, cap + VIRTIO_PCI_CAP_OFFSET, 4);
-	memcpy(len, cap + VIRTIO_PCI_CAP_LENGTH, 4);
-	if (cap[VIRTIO_PCI_CAP_BAR] != VIRTIO_BAR || (*len != 1 && *len != 2 && *len != 4))
+	w->bar = cap[VIRTIO_PCI_CAP_BAR];
+	memcpy(&w->off, cap + VIRTIO_PCI_CAP_OFFSET, 4);
+	memcpy(&w->len, cap + VIRTIO_PCI_CAP_LENGTH, 4);
+	if (w->len != 1 && w->len != 2 && w->len != 4)
 		return false;
-	/* MSI-X, behind these two pages, is the root's and not reached this way. */
-	return *off < VIRTIO_BAR_TABLE && *off % *len == 0;
+	/* MSI-X, behind the first two pages, is the root's and not reached this way. */
+	if (w->bar == VIRTIO_BAR)
+		end = VIRTIO_BAR_TABLE;
+	else
+		end = w->bar == VIRTIO_BAR_PORT ? VIRTIO_PORT_SIZE : 0;
+	return w->off < end && w->off % w->len == 0;
 }
 
 /* Is the access to the data field? */
@@ -89,13 +115,13 @@ static bool hits(struct pci_func *f, u32 off, u32 len)
 bool virtio_caps__cfg_read(struct pci_func *f, u32 off, u32 len, u32 *val)
 {
 	struct virtio_dev *dev = f->priv;
-	u32 boff, blen, shift = 8 * (off % 4);
+	u32 word, shift = 8 * (off % 4);
 	u8 data[4] = { 0 };
-	u32 word;
+	struct window w;
 
-	if (!hits(f, off, len) || !window(f, &boff, &blen))
+	if (!hits(f, off, len) || !window(f, &w))
 		return false;
-	virtio_pci__access(dev, boff, data, blen, false);
+	virtio_pci__access(dev, w.bar, w.off, data, w.len, false);
 	memcpy(&word, data, 4);
 	word >>= shift;
 	*val = len < 4 ? word & GENMASK(8 * len - 1, 0) : word;
@@ -106,11 +132,11 @@ void virtio_caps__cfg_written(struct pci_func *f, u32 off, u32 len, u32 val)
 {
 	struct virtio_dev *dev = f->priv;
 	struct virtio_pci *vp = dev->transport;
-	u32 boff, blen;
+	struct window w;
 	u8 data[4];
 
-	if (!hits(f, off, len) || !window(f, &boff, &blen))
+	if (!hits(f, off, len) || !window(f, &w))
 		return;
 	memcpy(data, &f->cfg[vp->window + sizeof(struct virtio_pci_cap)], 4);
-	virtio_pci__access(dev, boff, data, blen, true);
+	virtio_pci__access(dev, w.bar, w.off, data, w.len, true);
 }

@@ -232,6 +232,43 @@ static void bad_setup(void)
 	report(virtio_status(&v) == 0 && up() && run(T_IN, 0, SECTOR) == 0, "and after FLR");
 }
 
+static u8 submit_by_port(void)
+{
+	u16 want = q.used_idx + 1;
+
+	request(T_IN, 0, SECTOR);
+	q.avail_ring[q.avail_idx % Q_SIZE] = 0;
+	q.avail_idx++;
+	out16(v.port, 0);
+	return virtio_used(&v, want) ? status : 0xff;
+}
+
+static void port(void)
+{
+	u64 bar = PCI_CFG(v.devfn) + PCI_BAR0 + 8;
+	u16 old = v.port;
+
+	report(old, "there is a port for notifications");
+	report(up() && submit_by_port() == 0, "a request that is told there");
+	report(run(T_IN, 0, SECTOR) == 0, "and one in memory behind it");
+	write32(bar, old + 0x100);
+	v.port = old + 0x100;
+	report(submit_by_port() == 0, "the port moves");
+	request(T_IN, 0, SECTOR);
+	q.avail_ring[q.avail_idx % Q_SIZE] = 0;
+	q.avail_idx++;
+	out16(old, 0);
+	in8(0xed);
+	report_eq(status, 0xff, "nothing is left where it was");
+	out8(v.port, 0);
+	report(virtio_used(&v, q.avail_idx) && status == 0, "it takes 8 bits too");
+	out16(v.port, 1);
+	out16(v.port, 0xffff);
+	out16(v.port + 2, 0);
+	report_eq(in16(v.port), 0, "it reads as zero");
+	report(run(T_IN, 0, SECTOR) == 0, "queues that are not there do nothing");
+}
+
 int main(void)
 {
 	if (!virtio_find(&v, BLK_DEVICE)) {
@@ -243,5 +280,6 @@ int main(void)
 	bad_rings();
 	indirect();
 	bad_setup();
+	port();
 	return 0;
 }

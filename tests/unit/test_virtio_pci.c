@@ -130,17 +130,23 @@ static void bring_up(u64 bits)
 static void test_identity(void)
 {
 	u8 *cfg, off;
-	u32 word, seen = 0;
+	u32 word, seen = 0, ports = 0;
 
 	fresh();
 	cfg = dev.pci.cfg;
 	ok(cfg[0] == 0xf4 && cfg[1] == 0x1a && cfg[2] == 0x44 && cfg[3] == 0x10, "1af4:1044");
 	eq(cfg[8], 1, "revision 1");
 	eq(nvectors, NQ + 1, "a vector per queue and one more");
+	ok(dev.pci.bar[2].io && dev.pci.bar[2].size == 4, "a port besides the memory");
 	for (off = cfg[0x34]; off; off = cfg[off + 1]) {
 		seen |= 1u << cfg[off + 3];
 		memcpy(&word, cfg + off + 8, 4);
-		if (cfg[off + 3] == 2) {
+		if (cfg[off + 3] == 2 && cfg[off + 4] == 2) {
+			ports++;
+			ok(cfg[off + 2] == 20 && cfg[off + 16] == 0 && word == 0,
+			   "one port for the notifications of all queues");
+		} else if (cfg[off + 3] == 2) {
+			eq(ports, 1, "the port is preferred");
 			ok(cfg[off + 2] == 20 && cfg[off + 16] == 4 && word == 0x1000,
 			   "notifications have a page of their own");
 			eq(cfg[off + 12], 4 * NQ, "of one word per queue");
@@ -308,6 +314,58 @@ static int doorbell_at(u64 addr)
 	return -1;
 }
 
+/* The eventfd that 16 bits with @val signal at @port, or -1. */
+static int port_doorbell(u64 port, u16 val)
+{
+	for (unsigned int i = 0; i < doorbells; i++) {
+		if (doorbell[i].bus == vm.pio && doorbell[i].addr == port &&
+		    doorbell[i].match == val)
+			return doorbell[i].fd;
+	}
+	return -1;
+}
+
+static void out(u64 off, u32 len, u32 val)
+{
+	dev.pci.ops->bar_access(&dev.pci, 2, off, (u8 *)&val, len, true);
+}
+
+static void test_port(void)
+{
+	u64 gpa = 0xc0000000;
+	u32 val = ~0u;
+
+	vm.pio = (struct bus *)&vm;
+	bring_up(OFFERED);
+	out(0, 2, 1);
+	eq(notifies[1], 2, "a notification through the port");
+	out(0, 1, 1);
+	out(0, 4, 0xabcd0001);
+	eq(notifies[1], 4, "of other widths");
+	out(0, 2, 2);
+	out(0, 2, NQ);
+	out(0, 2, 0xffff);
+	out(2, 2, 1);
+	out(3, 1, 1);
+	ok(notifies[0] == 1 && notifies[1] == 4 && notifies[2] == 0,
+	   "a queue that is not enabled, or not there, or not at the port");
+	dev.pci.ops->bar_access(&dev.pci, 2, 0, (u8 *)&val, 4, false);
+	eq(val, 0, "it reads as zero");
+
+	dev.pci.ops->bar_moved(&dev.pci, 0, gpa);
+	dev.pci.ops->bar_moved(&dev.pci, 2, 0x1000);
+	eq(doorbells, 2 * NQ, "doorbells in both places");
+	eq(port_doorbell(0x1000, 1), doorbell_at(gpa + 0x1004), "of one eventfd");
+	eq(port_doorbell(0x1000, NQ), -1, "and for no other queue");
+	dev.pci.ops->bar_moved(&dev.pci, 0, PCI_BAR_UNMAPPED);
+	ok(doorbells == NQ && port_doorbell(0x1000, 2) >= 0, "each goes by itself");
+	dev.pci.ops->bar_moved(&dev.pci, 2, 0x2000);
+	ok(doorbells == NQ && port_doorbell(0x2000, 2) >= 0 && port_doorbell(0x1000, 2) < 0,
+	   "and moves by itself");
+	dev.pci.ops->bar_moved(&dev.pci, 2, PCI_BAR_UNMAPPED);
+	ok(!doorbells && !doorbell_errors, "nothing is left, nor undone twice");
+}
+
 static void test_doorbells(void)
 {
 	u64 gpa = 0xc0000000;
@@ -346,6 +404,7 @@ static void test_doorbells(void)
 	dev.pci.ops->bar_moved(&dev.pci, 0, PCI_BAR_UNMAPPED);
 	ok(!doorbells && !doorbell_errors, "nothing is undone that was not done");
 
+	test_port();
 	bring_up(OFFERED);
 	virtq__again(&dev, 1);
 	loop_turn(0);
@@ -433,10 +492,11 @@ static void test_window(void)
 	eq(get(STATUS, 1), 15, "writing those does nothing");
 	po->cfg_written(&dev.pci, cap + 16, 1, 0);
 	eq(get(STATUS, 1), 0, "writing the data does");
-	for (u32 bad = 0; bad < 5; bad++) {
+	for (u32 bad = 0; bad < 7; bad++) {
 		static const struct {
 			u32 bar, off, len;
-		} w[] = { { 1, 0, 4 }, { 0, 0x2000, 4 }, { 0, 2, 4 }, { 0, ~3u, 4 }, { 0, 0, 3 } };
+		} w[] = { { 1, 0, 4 }, { 0, 0x2000, 4 }, { 0, 2, 4 }, { 0, ~3u, 4 },
+			  { 0, 0, 3 }, { 2, 4, 2 },	 { 3, 0, 4 } };
 
 		dev.pci.cfg[cap + 4] = w[bad].bar;
 		memcpy(&dev.pci.cfg[cap + 8], &w[bad].off, 4);
@@ -444,6 +504,14 @@ static void test_window(void)
 		po->cfg_written(&dev.pci, cap + 16, 4, ~0u);
 		ok(!po->cfg_read(&dev.pci, cap + 16, 4, &val), "a window on nothing (%u)", bad);
 	}
+
+	bring_up(OFFERED);
+	memset(&dev.pci.cfg[cap + 4], 0, 16);
+	dev.pci.cfg[cap + 4] = 2;
+	dev.pci.cfg[cap + 12] = 2;
+	dev.pci.cfg[cap + 16] = 1;
+	po->cfg_written(&dev.pci, cap + 16, 2, 1);
+	eq(notifies[1], 2, "the port through the window");
 }
 
 static void test_life(void)

@@ -248,16 +248,19 @@ void pci__del(struct pci_func *f)
 /* --- Doorbells --- */
 
 static struct {
-	u64 addr;
+	struct bus *bus;
+	u64 addr, match;
 	int fd;
-} doorbell[VIRTIO_QUEUES];
+} doorbell[2 * VIRTIO_QUEUES];
 static unsigned int doorbells, doorbell_errors;
 static bool fake_no_ioeventfd;
 
 int bus__ioeventfd(struct bus *bus, u64 addr, u32 len, const u64 *match, int fd)
 {
-	if (fake_no_ioeventfd || doorbells == VIRTIO_QUEUES)
+	if (fake_no_ioeventfd || doorbells == ARRAY_SIZE(doorbell) || (match && len != 2))
 		return -ENOSPC;
+	doorbell[doorbells].bus = bus;
+	doorbell[doorbells].match = match ? *match : ~0ULL;
 	doorbell[doorbells].addr = addr;
 	doorbell[doorbells++].fd = fd;
 	return 0;
@@ -266,7 +269,8 @@ int bus__ioeventfd(struct bus *bus, u64 addr, u32 len, const u64 *match, int fd)
 int bus__ioeventfd_del(struct bus *bus, u64 addr, u32 len, const u64 *match, int fd)
 {
 	for (unsigned int i = 0; i < doorbells; i++) {
-		if (doorbell[i].addr == addr && doorbell[i].fd == fd) {
+		if (doorbell[i].bus == bus && doorbell[i].addr == addr && doorbell[i].fd == fd &&
+		    doorbell[i].match == (match ? *match : ~0ULL)) {
 			doorbell[i] = doorbell[--doorbells];
 			return 0;
 		}

@@ -86,7 +86,7 @@ void pci_enable(int devfn)
 {
 	u64 reg = PCI_CFG(devfn) + PCI_COMMAND;
 
-	write16(reg, read16(reg) | PCI_COMMAND_MEM | PCI_COMMAND_BM);
+	write16(reg, read16(reg) | PCI_COMMAND_IO | PCI_COMMAND_MEM | PCI_COMMAND_BM);
 }
 
 void pci_msix(int devfn, u64 table, unsigned int vec, u64 addr, u32 data, bool mask)

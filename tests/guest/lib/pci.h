@@ -7,6 +7,7 @@
 #include "guest.h"
 
 #define PCI_COMMAND	0x04
+#define PCI_COMMAND_IO	BIT(0)
 #define PCI_COMMAND_MEM BIT(1)
 #define PCI_COMMAND_BM	BIT(2)
 #define PCI_BAR0	0x10
@@ -33,7 +34,7 @@ void pci_flr(int devfn);
 u64 pci_bar(int devfn, int bar);
 u64 pci_bar_size(int devfn, int bar);
 void pci_set_bar(int devfn, int bar, u64 addr);
-/* Memory decoding and bus mastering on. */
+/* I/O decoding (where there is an I/O BAR), memory decoding and bus mastering on. */
 void pci_enable(int devfn);
 /* Program entry @vec of the table (at @table), and enable MSI-X. */
 void pci_msix(int devfn, u64 table, unsigned int vec, u64 addr, u32 data, bool mask);

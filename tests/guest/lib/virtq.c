@@ -25,6 +25,10 @@ bool virtio_find(struct virtio *v, u16 device)
 			v->common = at;
 			break;
 		case 2:
+			if (read8(cfg + cap + 4) == 2) {
+				v->port = read32(cfg + PCI_BAR0 + 8) & ~3u;
+				break;
+			}
 			v->notify = at;
 			v->notify_step = read32(cfg + cap + 16);
 			break;

@@ -62,11 +62,12 @@ struct virtio {
 	int devfn;
 	u64 common, notify, isr, device;
 	u32 notify_step;
+	u16 port; /* for notifications too */
 	struct virtq *q;
 	u64 features; /* offered */
 };
 
-/* Find the @device's structures; BARs are moved below 4 GiB.  False if it is not there. */
+/* Find the @device's structures; memory BARs are moved below 4 GiB.  False if it is not there. */
 bool virtio_find(struct virtio *v, u16 device);
 u8 virtio_status(struct virtio *v);
 /* Write 0 and see it read back. */
