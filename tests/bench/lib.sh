@@ -104,9 +104,13 @@ ask() {
 	hear "$1" "$3" "rw *" && echo "$1$5 $line" >>/tmp/results
 }
 
-# finish NAME IN OUT
+# finish NAME IN OUT: a guest that has ceased to answer is killed.
 finish() {
 	echo end >&"$2"
+	# shellcheck disable=SC2154
+	if [ "$silent" = "$1" ]; then
+		eval "kill -9 \$pid_$1"
+	fi
 	eval "wait \$pid_$1"
 	status=$?
 	if [ $status -ne 0 ]; then
@@ -116,16 +120,20 @@ finish() {
 	eval "exec $2>&- $3>&-"
 }
 
-# both_told ROUNDS SUFFIX WHAT...: asks both guests, lkvm by descriptors 3 and 4, QEMU by 5 and 6, everything in each round.
+# both_told ROUNDS SUFFIX WHAT...: asks both guests, lkvm by descriptors 3 and 4, QEMU by 5 and 6, everything in each
+# round, as long as both answer.
 both_told() {
 	rounds=$1 suffix=$2
 	shift 2
-	round=0
+	round=0 silent=
 	while [ $round -lt "$rounds" ]; do
 		round=$((round + 1))
 		for what in "$@"; do
-			ask lkvm 3 4 "$what" "$suffix"
-			ask QEMU 5 6 "$what" "$suffix"
+			silent=lkvm
+			ask lkvm 3 4 "$what" "$suffix" || break 2
+			silent=QEMU
+			ask QEMU 5 6 "$what" "$suffix" || break 2
+			silent=
 		done
 	done
 	finish lkvm 3 4
