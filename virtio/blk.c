@@ -58,14 +58,16 @@ void blk__done(struct blk *blk, struct blk_req *req, int err)
 	free(req);
 }
 
-void blk__signal(struct blk *blk)
+void blk__signal(struct blk *blk, u32 queues)
 {
-	u32 dirty = blk->dirty;
+	u32 dirty = blk->dirty & queues;
 
-	blk->dirty = 0;
+	blk->dirty &= ~queues;
 	for (unsigned int q = 0; q < blk->ops.nqueues; q++) {
-		if (dirty & BIT(q))
+		if (dirty & BIT(q)) {
+			blk->moderation[q].untold = false;
 			virtq__interrupt(&blk->dev, q);
+		}
 	}
 }
 
@@ -212,12 +214,14 @@ static void notify(struct virtio_dev *dev, unsigned int q)
 {
 	struct blk *blk = to_blk(dev);
 	struct virtq_chain c;
+	bool at_once;
 
 	blk->slow = false;
 	blk->requests = 0;
 	blk->bytes = 0;
 	blk->looks = 0;
-	blk_aio__reap(blk);
+	blk_moderate__kicked(blk, q);
+	at_once = blk_aio__reap(blk);
 	while (blk->bytes < BIG && virtq__pop(dev, q, &c) > 0) {
 		do {
 			handle(blk, q, &c);
@@ -228,9 +232,14 @@ static void notify(struct virtio_dev *dev, unsigned int q)
 		/* Others want their turn too. */
 		if (blk->slow || blk->requests == VIRTIO_QUEUE_MAX) {
 			virtq__again(dev, q);
+			at_once = true;
 			break;
 		}
 	}
+	if (at_once || blk->bytes >= BIG)
+		blk__signal(blk, ~0u);
+	else if (blk->dirty & BIT(q) && !blk_moderate__defer(blk, q, blk->requests))
+		blk__signal(blk, BIT(q));
 }
 
 static void config_read(struct virtio_dev *dev, u32 off, u8 *data, u32 len)
@@ -248,6 +257,7 @@ static void reset(struct virtio_dev *dev)
 
 	blk_aio__drain(blk);
 	blk->dirty = 0;
+	blk_moderate__reset(blk);
 }
 
 /* Without bus mastering nothing may reach memory, be it begun or not; notify() goes on with it. */
@@ -299,11 +309,19 @@ int blk__init(struct blk *blk, struct vm *vm, struct blk_file *file, unsigned in
 	err = blk_aio__init(blk, vm->loop, blk->ops.nqueues * VIRTIO_QUEUE_MAX);
 	if (err)
 		return err;
+	err = blk_moderate__init(blk, vm->loop);
+	if (err)
+		goto err_aio;
 	err = virtio_pci__add(vm, &blk->dev, blk->name);
 	if (err)
-		blk_aio__exit(blk);
-	else
-		blk_drain__init(blk);
+		goto err_moderate;
+	blk_drain__init(blk);
+	return 0;
+
+err_moderate:
+	blk_moderate__exit(blk);
+err_aio:
+	blk_aio__exit(blk);
 	return err;
 }
 
@@ -312,5 +330,6 @@ void blk__exit(struct blk *blk)
 	blk_drain__exit(blk);
 	blk->dev.epoch++; /* what is still out answers nobody */
 	blk_aio__exit(blk);
+	blk_moderate__exit(blk);
 	virtio_pci__del(&blk->dev);
 }

@@ -3,9 +3,10 @@
 #define VIRTIO_BLK_H
 
 /*
- * A disk in five parts: blk_file.c opens the image (and is the module with the option), blk.c
+ * A disk in six parts: blk_file.c opens the image (and is the module with the option), blk.c
  * understands the requests (virtio 5.2), blk_aio.c does them, blk_zero.c those that carry no data.
- * blk_drain.c keeps those that are under way from outliving the IOMMU's translations.
+ * blk_drain.c keeps those that are under way from outliving the IOMMU's translations, and
+ * blk_moderate.c says when a guest is interrupted.
  */
 
 #include <libaio.h>
@@ -64,6 +65,15 @@ struct blk_req {
 	struct iovec iov[];
 };
 
+/* Of a queue (blk_moderate.c); times in ns. */
+struct blk_moderation {
+	u64 kicked;	      /* the last notification */
+	u64 gap;	      /* between two, on average */
+	unsigned int at_once; /* answers to come that will not be deferred */
+	bool untold;	      /* one is */
+	u64 until;	      /* and the driver must be told by then */
+};
+
 struct blk {
 	struct virtio_dev dev;
 	struct virtio_ops ops;
@@ -85,6 +95,11 @@ struct blk {
 	struct blk_req *held; /* finished, and to be answered by the loop */
 	bool hold;	      /* there they go */
 	unsigned int awaited; /* of those out */
+	/* blk_moderate.c */
+	struct blk_moderation moderation[BLK_QUEUES];
+	int timer;
+	bool armed;
+	struct loop_fd *timer_lfd;
 	/* blk_drain.c */
 	struct dma_listener listener;
 	u32 looks; /* at translations since the guest was last served */
@@ -95,8 +110,20 @@ int blk__init(struct blk *blk, struct vm *vm, struct blk_file *file, unsigned in
 void blk__exit(struct blk *blk);
 /* @req is done with 0 or a negative errno; frees it. */
 void blk__done(struct blk *blk, struct blk_req *req, int err);
-/* Tell the driver about what is done. */
-void blk__signal(struct blk *blk);
+/* Tell the driver about what is done in these queues. */
+void blk__signal(struct blk *blk, u32 queues);
+
+/* The driver has notified the device of requests in queue @q. */
+void blk_moderate__kicked(struct blk *blk, unsigned int q);
+/*
+ * That many have been answered in the same turn.  Is their interrupt deferred?  The next answer or a
+ * timer will bring it.
+ */
+bool blk_moderate__defer(struct blk *blk, unsigned int q, unsigned int answers);
+void blk_moderate__reset(struct blk *blk);
+/* 0 or a negative errno with a printed line. */
+int blk_moderate__init(struct blk *blk, struct loop *loop);
+void blk_moderate__exit(struct blk *blk);
 
 /* At most @depth requests are ever given.  0 or a negative errno with a printed line. */
 int blk_aio__init(struct blk *blk, struct loop *loop, unsigned int depth);
@@ -104,8 +131,8 @@ void blk_aio__exit(struct blk *blk);
 /* Begin @req; given to the host at the latest by blk_aio__submit().  Ends in blk__done(). */
 void blk_aio__start(struct blk *blk, struct blk_req *req);
 void blk_aio__submit(struct blk *blk);
-/* Take what is finished, if the function may write answers. */
-void blk_aio__reap(struct blk *blk);
+/* Take what is finished, if the function may write answers; false if there is nothing. */
+bool blk_aio__reap(struct blk *blk);
 /* Wait until the host has let go of all buffers. */
 void blk_aio__drain(struct blk *blk);
 /* The same for those that are awaited; all answers are left to the loop. */

@@ -187,15 +187,19 @@ static bool take(struct blk *blk, long min)
 	return n > 0;
 }
 
-void blk_aio__reap(struct blk *blk)
+bool blk_aio__reap(struct blk *blk)
 {
+	bool any = blk->held;
+
 	/* All that is finished waits for that (blk_drain__all()). */
 	if (!pci__bus_master(&blk->dev.pci))
-		return;
+		return false;
 	answer_held(blk);
-	while (blk->inflight && take(blk, 0))
+	while (blk->inflight && take(blk, 0)) {
 		blk_aio__submit(blk);
-	blk__signal(blk);
+		any = true;
+	}
+	return any;
 }
 
 void blk_aio__drain(struct blk *blk)
@@ -226,7 +230,8 @@ static void completed(void *arg, u32 events)
 	struct blk *blk = arg;
 
 	blk->looks = 0;
-	blk_aio__reap(blk);
+	if (blk_aio__reap(blk))
+		blk__signal(blk, ~0u);
 }
 
 int blk_aio__init(struct blk *blk, struct loop *loop, unsigned int depth)

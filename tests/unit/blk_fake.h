@@ -160,6 +160,7 @@ static ssize_t fake_pread(int fd, void *buf, size_t len, off_t off)
 #undef read
 #include "virtio/blk.c"
 #include "virtio/blk_drain.c"
+#include "tests/unit/blk_clock.h"
 #define open  fake_open
 #define fstat fake_fstat
 #define ioctl fake_ioctl
