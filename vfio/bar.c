@@ -119,6 +119,7 @@ static void map_bar(struct vfio_dev *d, int bar)
 static int add_bar(struct vfio_dev *d, int bar, u32 reg)
 {
 	struct vfio_region *r = &d->bar[bar].region;
+	u32 flags;
 	int err;
 
 	err = cdev__region(d->fd, VFIO_PCI_BAR0_REGION_INDEX + bar, r);
@@ -134,8 +135,10 @@ static int add_bar(struct vfio_dev *d, int bar, u32 reg)
 		return 0;
 	}
 	/* A smaller BAR is shown as a page of which the rest reads as ones. */
-	err = pci__add_bar(&d->pci, bar, MAX(r->size, PAGE),
-			   reg & (PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH));
+	flags = reg & PCI_BASE_ADDRESS_MEM_PREFETCH;
+	if ((reg & PCI_BASE_ADDRESS_MEM_TYPE_MASK) == PCI_BASE_ADDRESS_MEM_TYPE_64)
+		flags |= PCI_BASE_ADDRESS_MEM_TYPE_64;
+	err = pci__add_bar(&d->pci, bar, MAX(r->size, PAGE), flags);
 	if (err) {
 		pr_err("%s: BAR %d of %llu bytes is not one that a guest can have", d->name, bar,
 		       r->size);

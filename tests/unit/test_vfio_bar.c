@@ -197,11 +197,13 @@ static void test_kinds(void)
 	set_bar(2, 0x2000, true, 0xfd000000);
 	set_bar(3, 0x20, false, 0xc001);
 	set_bar(4, 0x100, true, 0xfc000000);
+	set_bar(5, 0x1000, false, 0xfb000006);
 	eq(vfio_bar__init(&dev), 0, "BARs of all kinds");
 	ok(dev.pci.bar[0].size == 0x100000 && bar_flags[0] == 0xc, "64-bit, prefetchable");
 	eq(dev.pci.bar[1].size, 0, "its upper half is no BAR");
 	ok(dev.pci.bar[2].size == 0x2000 && !dev.pci.bar[2].is64, "32-bit");
 	eq(dev.pci.bar[3].size, 0, "I/O ports are left out");
+	ok(dev.pci.bar[5].size == 0x1000 && !dev.pci.bar[5].is64, "a reserved type is not 64-bit");
 	eq(fake_lines, 1, "with one message");
 	eq(dev.pci.bar[4].size, 0x1000, "a small BAR becomes a page");
 	eq(dev.bar[4].nmaps, 0, "that is trapped");
