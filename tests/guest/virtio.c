@@ -237,8 +237,7 @@ static u8 submit_by_port(void)
 	u16 want = q.used_idx + 1;
 
 	request(T_IN, 0, SECTOR);
-	q.avail_ring[q.avail_idx % Q_SIZE] = 0;
-	q.avail_idx++;
+	virtio_add(&v, 0);
 	out16(v.port, 0);
 	return virtio_used(&v, want) ? status : 0xff;
 }
@@ -255,8 +254,7 @@ static void port(void)
 	v.port = old + 0x100;
 	report(submit_by_port() == 0, "the port moves");
 	request(T_IN, 0, SECTOR);
-	q.avail_ring[q.avail_idx % Q_SIZE] = 0;
-	q.avail_idx++;
+	virtio_add(&v, 0);
 	out16(old, 0);
 	in8(0xed);
 	report_eq(status, 0xff, "nothing is left where it was");

@@ -37,6 +37,14 @@ static void fresh(void)
 	no_timer = false;
 }
 
+/* Up to where the next answer is deferred; how many interrupts that took. */
+static unsigned int until_tried(void)
+{
+	fresh();
+	ask_n(AT_ONCE, 20 * US);
+	return fired[1];
+}
+
 static void test_waits(void)
 {
 	fresh();
@@ -56,11 +64,8 @@ static void test_waits(void)
 
 static void test_busy(void)
 {
-	unsigned int before;
+	unsigned int before = until_tried();
 
-	fresh();
-	ask_n(AT_ONCE, 20 * US);
-	before = fired[1];
 	ask(20 * US);
 	eq(fired[1], before, "a guest that goes on is not interrupted");
 	ask(20 * US);
@@ -82,11 +87,8 @@ static void test_busy(void)
 
 static void test_many(void)
 {
-	unsigned int before;
+	unsigned int before = until_tried();
 
-	fresh();
-	ask_n(AT_ONCE, 20 * US);
-	before = fired[1];
 	blk_add_read(at++ % 64);
 	ask(20 * US);
 	eq(fired[1], before + 1, "two answers in one turn are told at its end");
@@ -96,11 +98,8 @@ static void test_many(void)
 
 static void test_lazy(void)
 {
-	unsigned int before;
+	unsigned int before = until_tried();
 
-	fresh();
-	ask_n(AT_ONCE, 20 * US);
-	before = fired[1];
 	host_lazy = true;
 	ask(20 * US);
 	ok(fired[1] == before && !timer_at, "a host that takes its time: nothing to tell yet");

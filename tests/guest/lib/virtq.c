@@ -96,11 +96,16 @@ bool virtio_up(struct virtio *v, struct virtq *q, u64 extra)
 	       virtio_start(v, q);
 }
 
-void virtio_kick(struct virtio *v, u16 head)
+void virtio_add(struct virtio *v, u16 head)
 {
 	v->q->avail_ring[v->q->avail_idx % Q_SIZE] = head;
 	asm volatile("" : : : "memory");
 	v->q->avail_idx++;
+}
+
+void virtio_kick(struct virtio *v, u16 head)
+{
+	virtio_add(v, head);
 	write16(v->notify + v->notify_step * read16(v->common + C_QNOTIFY), 0);
 }
 

@@ -79,7 +79,9 @@ bool virtio_start(struct virtio *v, struct virtq *q);
 void virtio_queue(struct virtio *v, u64 desc, u64 avail, u64 used, u16 size);
 /* Reset, VERSION_1 (and PLATFORM where offered) with @extra, start. */
 bool virtio_up(struct virtio *v, struct virtq *q, u64 extra);
-/* Make @head available and notify. */
+/* Make @head available. */
+void virtio_add(struct virtio *v, u16 head);
+/* And notify. */
 void virtio_kick(struct virtio *v, u16 head);
 /* Wait for the used index to become @idx. */
 bool virtio_used(struct virtio *v, u16 idx);
