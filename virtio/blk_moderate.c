@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lkvm/loop.h"
@@ -24,21 +23,12 @@
 
 /* Answers between two tries.  A guest that waits loses less than a percent: two gaps each time. */
 #define AT_ONCE 256
-#define NSEC	1000000000ULL
-#define GAP_MAX (NSEC / 1000)
-
-static u64 now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * NSEC + t.tv_nsec;
-}
+#define GAP_MAX (NSEC_PER_SEC / 1000)
 
 void blk_moderate__kicked(struct blk *blk, unsigned int q)
 {
 	struct blk_moderation *m = &blk->moderation[q];
-	u64 t = now(), gap = MIN(t - m->kicked, GAP_MAX);
+	u64 t = monotonic_ns(), gap = MIN(t - m->kicked, GAP_MAX);
 
 	m->kicked = t;
 	m->gap = m->gap - m->gap / 8 + gap / 8;
@@ -46,7 +36,7 @@ void blk_moderate__kicked(struct blk *blk, unsigned int q)
 
 static void arm(struct blk *blk, u64 until)
 {
-	struct itimerspec when = { .it_value = { until / NSEC, until % NSEC } };
+	struct itimerspec when = { .it_value = { until / NSEC_PER_SEC, until % NSEC_PER_SEC } };
 
 	blk->armed = !timerfd_settime(blk->timer, TFD_TIMER_ABSTIME, &when, NULL);
 }
@@ -72,7 +62,7 @@ bool blk_moderate__defer(struct blk *blk, unsigned int q, unsigned int answers)
 static void expired(void *arg, u32 events)
 {
 	struct blk *blk = arg;
-	u64 t = now(), next = ~0ULL, count;
+	u64 t = monotonic_ns(), next = ~0ULL, count;
 
 	if (read(blk->timer, &count, sizeof(count)) != sizeof(count))
 		return;

@@ -85,7 +85,7 @@ static void guest_error(const char *msg, void *opaque)
 
 static int64_t clock_get_ns(void *opaque)
 {
-	return net_user_poll__now();
+	return monotonic_ns();
 }
 
 /* libslirp's one timer is for IPv6 router advertisements, and IPv6 is off. */

@@ -62,7 +62,6 @@ void net_user_poll__detach(struct net_user *u);
 void net_user_poll__rearm(struct net_user *u);
 /* libslirp begins or ceases to use @fd. */
 void net_user_poll__forget(struct net_user *u, int fd);
-int64_t net_user_poll__now(void);
 /* Are there as many sockets as there may be? */
 bool net_user_poll__full(const struct net_user *u);
 

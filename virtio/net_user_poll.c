@@ -27,14 +27,6 @@ static const struct {
 	{ SLIRP_POLL_ERR, EPOLLERR }, { SLIRP_POLL_HUP, EPOLLHUP },
 };
 
-int64_t net_user_poll__now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * (int64_t)1000000000 + ts.tv_nsec;
-}
-
 /* --- Which descriptors --- */
 
 static bool make_room(struct net_user *u, int fd)

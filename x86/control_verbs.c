@@ -20,7 +20,6 @@
 #include "x86/vcpu.h"
 
 #define NMI_DELIVERY (4u << 8)
-#define NS	     1000000000ULL
 
 static struct {
 	bool paused;
@@ -29,14 +28,6 @@ static struct {
 	int timer; /* runs out when the guest should have powered off */
 	struct loop_fd *timer_lfd;
 } ctl = { .timer = -1 };
-
-static u64 now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (u64)t.tv_sec * NS + (u64)t.tv_nsec;
-}
 
 static void set_paused(bool paused)
 {
@@ -118,12 +109,12 @@ static u64 resident(void)
 
 /* Milliseconds as seconds, without the locale's idea of a decimal point. */
 #define SECONDS	   "%llu.%03llu"
-#define SEC_OF(ns) (ns) / NS, (ns) % NS / 1000000
+#define SEC_OF(ns) (ns) / NSEC_PER_SEC, (ns) % NSEC_PER_SEC / 1000000
 
 static void stat_text(const struct vm *vm, FILE *out)
 {
 	fprintf(out, "name: %s\npid: %d\nstate: %s\nuptime: " SECONDS " s\n", vm->name,
-		(int)getpid(), state(), SEC_OF(now() - ctl.started));
+		(int)getpid(), state(), SEC_OF(monotonic_ns() - ctl.started));
 	fprintf(out, "memory: %llu MiB\nresident: %llu MiB\n", vm->ram_size / MiB,
 		resident() / MiB);
 	for (unsigned int i = 0; i < vm->cpus; i++) {
@@ -142,8 +133,8 @@ static void stat_json(const struct vm *vm, FILE *out)
 	fprintf(out,
 		"{\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\", \"uptime\": " SECONDS
 		", \"memory\": %llu, \"resident\": %llu, \"vcpus\": [",
-		vm->name, (int)getpid(), state(), SEC_OF(now() - ctl.started), vm->ram_size,
-		resident());
+		vm->name, (int)getpid(), state(), SEC_OF(monotonic_ns() - ctl.started),
+		vm->ram_size, resident());
 	for (unsigned int i = 0; i < vm->cpus; i++) {
 		struct vcpu_stat s;
 
@@ -203,7 +194,7 @@ static int verbs_setup(struct vm *vm)
 {
 	int ret;
 
-	ctl.started = now();
+	ctl.started = monotonic_ns();
 	ctl.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (ctl.timer < 0)
 		goto err;

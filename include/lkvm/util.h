@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -39,6 +40,17 @@ typedef unsigned long long u64; /* as the kernel's __u64, so that %llx fits both
 #define KiB (1ULL << 10)
 #define MiB (1ULL << 20)
 #define GiB (1ULL << 30)
+
+#define NSEC_PER_SEC 1000000000ULL
+
+/* CLOCK_MONOTONIC in ns. */
+static inline u64 monotonic_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * NSEC_PER_SEC + (u64)t.tv_nsec;
+}
 
 /*
  * One line to a person, on stderr, prefixed "lkvm: " and ended with a newline.  An error names what
