@@ -62,13 +62,13 @@ void blk__signal(struct blk *blk, u32 queues)
 {
 	u32 dirty = blk->dirty & queues;
 
+	if (!pci__bus_master(&blk->dev.pci))
+		return; /* may_access() comes back to it */
 	blk->dirty &= ~queues;
-	for (unsigned int q = 0; q < blk->ops.nqueues; q++) {
-		if (dirty & BIT(q)) {
-			blk->moderation[q].untold = false;
+	blk->deferred &= ~queues;
+	for (unsigned int q = 0; q < blk->ops.nqueues; q++)
+		if (dirty & BIT(q))
 			virtq__interrupt(&blk->dev, q);
-		}
-	}
 }
 
 /*
@@ -236,10 +236,12 @@ static void notify(struct virtio_dev *dev, unsigned int q)
 			break;
 		}
 	}
-	if (at_once || blk->bytes >= BIG)
-		blk__signal(blk, ~0u);
-	else if (blk->dirty & BIT(q) && !blk_moderate__defer(blk, q, blk->requests))
-		blk__signal(blk, BIT(q));
+	if (!at_once && blk->bytes < BIG)
+		blk_moderate__answered(blk, q, blk->requests);
+	else
+		blk->deferred = 0;
+	/* The host may have finished requests of other queues too. */
+	blk__signal(blk, ~blk->deferred);
 }
 
 static void config_read(struct virtio_dev *dev, u32 off, u8 *data, u32 len)
@@ -263,7 +265,9 @@ static void reset(struct virtio_dev *dev)
 /* Without bus mastering nothing may reach memory, be it begun or not; notify() goes on with it. */
 static void may_access(struct virtio_dev *dev, bool on)
 {
-	if (!on)
+	if (on)
+		blk__signal(to_blk(dev), ~0u);
+	else
 		blk_drain__all(to_blk(dev));
 }
 

@@ -70,8 +70,7 @@ struct blk_moderation {
 	u64 kicked;	      /* the last notification */
 	u64 gap;	      /* between two, on average */
 	unsigned int at_once; /* answers to come that will not be deferred */
-	bool untold;	      /* one is */
-	u64 until;	      /* and the driver must be told by then */
+	u64 until;	      /* of one that is the driver must be told by then */
 };
 
 struct blk {
@@ -97,8 +96,9 @@ struct blk {
 	unsigned int awaited; /* of those out */
 	/* blk_moderate.c */
 	struct blk_moderation moderation[BLK_QUEUES];
+	u32 deferred; /* queues of which an interrupt is */
 	int timer;
-	bool armed;
+	u64 armed; /* until then; 0: not */
 	struct loop_fd *timer_lfd;
 	/* blk_drain.c */
 	struct dma_listener listener;
@@ -116,10 +116,10 @@ void blk__signal(struct blk *blk, u32 queues);
 /* The driver has notified the device of requests in queue @q. */
 void blk_moderate__kicked(struct blk *blk, unsigned int q);
 /*
- * That many have been answered in the same turn.  Is their interrupt deferred?  The next answer or a
- * timer will bring it.
+ * That many requests of queue @q have been done in a turn, at most.  If the driver was not told of them yet, decides whether
+ * that is deferred: @blk->deferred.  The next answer or a timer will end it.
  */
-bool blk_moderate__defer(struct blk *blk, unsigned int q, unsigned int answers);
+void blk_moderate__answered(struct blk *blk, unsigned int q, unsigned int answers);
 void blk_moderate__reset(struct blk *blk);
 /* 0 or a negative errno with a printed line. */
 int blk_moderate__init(struct blk *blk, struct loop *loop);

@@ -38,25 +38,29 @@ static void arm(struct blk *blk, u64 until)
 {
 	struct itimerspec when = { .it_value = { until / NSEC_PER_SEC, until % NSEC_PER_SEC } };
 
-	blk->armed = !timerfd_settime(blk->timer, TFD_TIMER_ABSTIME, &when, NULL);
+	blk->armed = timerfd_settime(blk->timer, TFD_TIMER_ABSTIME, &when, NULL) ? 0 : until;
 }
 
-bool blk_moderate__defer(struct blk *blk, unsigned int q, unsigned int answers)
+void blk_moderate__answered(struct blk *blk, unsigned int q, unsigned int answers)
 {
 	struct blk_moderation *m = &blk->moderation[q];
+	bool second = blk->deferred & BIT(q);
 
+	if (!(blk->dirty & BIT(q)))
+		return;
+	blk->deferred &= ~BIT(q);
 	if (m->at_once) {
 		m->at_once -= MIN(m->at_once, answers);
-		return false;
+		return;
 	}
-	if (m->untold || answers > 1)
-		return false;
+	if (second || answers > 1)
+		return;
 	m->until = m->kicked + 2 * m->gap;
 	/* One that is under way finds out by itself that there is more time. */
-	if (!blk->armed)
+	if (!blk->armed || m->until < blk->armed)
 		arm(blk, m->until);
-	m->untold = blk->armed;
-	return m->untold;
+	if (blk->armed)
+		blk->deferred |= BIT(q);
 }
 
 static void expired(void *arg, u32 events)
@@ -66,13 +70,15 @@ static void expired(void *arg, u32 events)
 
 	if (read(blk->timer, &count, sizeof(count)) != sizeof(count))
 		return;
-	blk->armed = false;
+	blk->armed = 0;
 	for (unsigned int q = 0; q < blk->ops.nqueues; q++) {
 		struct blk_moderation *m = &blk->moderation[q];
 
-		if (m->untold && m->until > t) {
+		if (!(blk->deferred & BIT(q)))
+			continue;
+		if (m->until > t) {
 			next = MIN(next, m->until);
-		} else if (m->untold) {
+		} else {
 			m->at_once = AT_ONCE;
 			blk__signal(blk, BIT(q));
 		}
@@ -86,6 +92,7 @@ static void expired(void *arg, u32 events)
 
 void blk_moderate__reset(struct blk *blk)
 {
+	blk->deferred = 0;
 	for (unsigned int q = 0; q < BLK_QUEUES; q++)
 		blk->moderation[q] = (struct blk_moderation){ .at_once = AT_ONCE };
 }

@@ -148,6 +148,103 @@ static void test_gap(void)
 	ok(blk.moderation[0].gap <= GAP_MAX, "whatever the clock says");
 }
 
+/* Bus mastering goes off and on while an answer is deferred. */
+static void master(bool on)
+{
+	fake_master = on;
+	driven->pci.ops->cfg_written(&driven->pci, 4, 2, on ? 6 : 2);
+}
+
+static void test_master(void)
+{
+	unsigned int before = until_tried();
+
+	ask(20 * US);
+	master(false);
+	expire();
+	eq(fired[1], before, "a function that is not bus master does not interrupt");
+	master(true);
+	settle();
+	eq(fired[1], before + 1, "but does when it is again");
+}
+
+/* --- Two queues --- */
+
+#define Q1_DESC	 0x8000u
+#define Q1_AVAIL 0xa000u
+#define Q1_USED	 0xb000u
+#define Q1_DATA	 0xc000u
+
+static void start_two(void)
+{
+	vm.cpus = 2;
+	fresh();
+	vm.cpus = 1;
+	memset(ram, 0, sizeof(ram));
+	drv_reset(FEATURES | BIT(VIRTIO_RING_F_INDIRECT_DESC));
+	drv_queue(0);
+	put(VIRTIO_PCI_COMMON_Q_SELECT, 2, 1);
+	put(VIRTIO_PCI_COMMON_Q_SIZE, 2, 64);
+	put(VIRTIO_PCI_COMMON_Q_MSIX, 2, 2);
+	put(VIRTIO_PCI_COMMON_Q_DESCLO, 8, Q1_DESC);
+	put(VIRTIO_PCI_COMMON_Q_AVAILLO, 8, Q1_AVAIL);
+	put(VIRTIO_PCI_COMMON_Q_USEDLO, 8, Q1_USED);
+	put(VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+	put(VIRTIO_PCI_COMMON_STATUS, 1, 15);
+	settle();
+}
+
+/* The first request of queue 1. */
+static void ask_queue_1(void)
+{
+	struct virtio_blk_outhdr hdr = { .type = VIRTIO_BLK_T_IN };
+
+	memcpy(ram + Q1_DATA, &hdr, sizeof(hdr));
+	drv_desc_at(Q1_DESC, 0, Q1_DATA, sizeof(hdr), NEXT, 1);
+	drv_desc_at(Q1_DESC, 1, Q1_DATA + 0x100, SECTOR, NEXT | WRITE, 2);
+	drv_desc_at(Q1_DESC, 2, Q1_DATA + 0x800, 1, WRITE, 0);
+	poke16(Q1_AVAIL + 2, 1);
+	put(VIRTIO_BAR_NOTIFY + 4, 2, 1);
+	settle();
+}
+
+static void finish_queue_1(void)
+{
+	host_meanwhile = NULL;
+	host_go(blk.ctx);
+}
+
+static void test_other_queue(void)
+{
+	u64 until;
+
+	start_two();
+	host_lazy = true;
+	ask_queue_1();
+	host_lazy = false;
+	host_meanwhile = finish_queue_1;
+	ask(20 * US);
+	ok(peek16(Q1_USED + 2) == 1 && fired[1] == 1, "queue 1 is answered in a turn of queue 0");
+	settle();
+	eq(fired[2], 1, "and interrupts");
+
+	start_two();
+	ask_n(AT_ONCE + 1, 20 * US);
+	ok(timer_at && fired[1] == AT_ONCE, "an answer of queue 0 is deferred");
+	ask_queue_1();
+	ok(fired[2] == 1 && fired[1] == AT_ONCE, "which one of queue 1 does not end");
+	expire();
+	eq(fired[1], AT_ONCE + 1, "but its timer");
+
+	start_two();
+	ask_n(AT_ONCE + 1, 500 * US);
+	until = timer_at;
+	blk.moderation[1].at_once = 0;
+	blk.moderation[1].kicked = fake_now;
+	ask_queue_1();
+	ok(fired[2] == 0 && timer_at < until, "the timer goes by the sooner of two");
+}
+
 int main(void)
 {
 	blk_image();
@@ -157,6 +254,8 @@ int main(void)
 	test_lazy();
 	test_resets();
 	test_gap();
+	test_master();
+	test_other_queue();
 	fake_now = 0;
 	stop();
 	unlink(path);
