@@ -44,7 +44,8 @@ static int open_dir(void)
 		return -ENAMETOOLONG;
 	if (!parent_is_foreign(path) && mkdir(path, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	if (stat(path, &st) < 0 || st.st_uid != geteuid())
+	if (lstat(path, &st) < 0 || st.st_uid != geteuid() || stat(path, &st) < 0 ||
+	    st.st_uid != geteuid())
 		return -EPERM;
 	snprintf(path + n, sizeof(path) - n, "/lkvm");
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
@@ -64,6 +65,21 @@ static void name_of(const struct stat *st, char name[NAME_LEN])
 	snprintf(name, NAME_LEN, "%llx-%llx-%llx-%llx.%lx-%llx.%lx", (u64)st->st_dev,
 		 (u64)st->st_ino, (u64)st->st_size, (u64)st->st_mtim.tv_sec, st->st_mtim.tv_nsec,
 		 (u64)st->st_ctim.tv_sec, st->st_ctim.tv_nsec);
+}
+
+/* Whether name_of() could have made @name; other files are somebody else's. */
+static bool is_ours(const char *name)
+{
+	static const char between[] = "---.-.";
+
+	for (unsigned int i = 0; i < sizeof(between); i++) {
+		size_t n = strspn(name, "0123456789abcdef");
+
+		if (!n || name[n] != between[i])
+			return false;
+		name += n + 1;
+	}
+	return true;
 }
 
 /* Whether @f is still what is called @name: who writes into a kernel's file may do so while it is unpacked. */
@@ -127,7 +143,7 @@ static bool remove_one(int dir, bool empty)
 		return false;
 	}
 	while ((e = readdir(d))) {
-		if (e->d_name[0] == '.' || fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		if (!is_ours(e->d_name) || fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISREG(st.st_mode) || !st.st_size != empty)
 			continue;
 		if (n++ &&

@@ -58,7 +58,7 @@ static int unpack(const u8 *in, u64 len, u8 **out, u64 *size)
 	unsigned int i;
 	int err;
 
-	if (len < 2 * SIZE_LEN || len > UNPACKED_MAX)
+	if (len < 2 * SIZE_LEN)
 		return -EINVAL;
 	for (i = 0; i < ARRAY_SIZE(formats); i++)
 		if (!memcmp(in, formats[i].magic, formats[i].len))
@@ -83,7 +83,7 @@ static int unpack_and_keep(const struct boot_file *f, u64 at, u64 len, struct bo
 	u64 size;
 	int err;
 
-	if (!len || at > f->size || len > f->size - at)
+	if (!len || len > UNPACKED_MAX || at > f->size || len > f->size - at)
 		return -EINVAL;
 	payload = malloc(len);
 	if (!payload)
