@@ -56,16 +56,16 @@ one() {
 	fi
 }
 
-# Two guests run at once, and work in turn, a second each: what makes the machine slow for a while meets both.  What a
-# guest does is told to it line by line through its console:
+# Two guests run at once, and work in turn, a second each: what makes the machine slow for a while meets both.  A
+# guest runs the commands that it is told through its console, each a line:
 cat >/tmp/told <<'END'
 #!/bin/sh
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
 exec </dev/console
 stty -echo
 echo READY
-while read -r what && [ "$what" != end ]; do
-	/rw /dev/vda $what 1
+while read -r line && [ "$line" != end ]; do
+	eval "$line"
 done
 END
 chmod +x /tmp/told
@@ -74,15 +74,16 @@ CR=$(printf '\r')
 
 # hear NAME OUT PATTERN: sets $line to the next line of the guest's output that matches; it has two minutes for each.
 hear() {
+	last=nothing
 	while read -r -t 120 line <&"$2"; do
-		line=${line%"$CR"}
+		line=${line%"$CR"} last="\"$line\""
 		# shellcheck disable=SC2254
 		case $line in
 		$3) return ;;
 		esac
 	done
 	failed=$((failed + 1))
-	echo "$1 does not say \"$3\""
+	echo "$1 does not say \"$3\"; the last that it said is $last"
 	false
 }
 
@@ -98,10 +99,12 @@ begin() {
 	hear "$name" "$out" READY
 }
 
-# ask NAME IN OUT WHAT [SUFFIX]: its answer goes to /tmp/results behind NAME and SUFFIX.
+# ask NAME IN OUT COMMAND [SUFFIX]: the line that begins with the command's name goes to /tmp/results behind NAME and
+# SUFFIX.
 ask() {
+	tool=${4%% *}
 	echo "$4" >&"$2"
-	hear "$1" "$3" "rw *" && echo "$1$5 $line" >>/tmp/results
+	hear "$1" "$3" "${tool##*/} *" && echo "$1$5 $line" >>/tmp/results
 }
 
 # finish NAME IN OUT: a guest that has ceased to answer is killed.
@@ -120,7 +123,7 @@ finish() {
 	eval "exec $2>&- $3>&-"
 }
 
-# both_told ROUNDS SUFFIX WHAT...: asks both guests, lkvm by descriptors 3 and 4, QEMU by 5 and 6, everything in each
+# both_told ROUNDS SUFFIX COMMAND...: asks both guests, lkvm by descriptors 3 and 4, QEMU by 5 and 6, everything in each
 # round, as long as both answer.
 both_told() {
 	rounds=$1 suffix=$2
