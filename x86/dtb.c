@@ -7,16 +7,11 @@
 
 #include <errno.h>
 #include <libfdt.h>
-#include <libgen.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "lkvm/layout.h"
 #include "lkvm/mem.h"
-#include "lkvm/module.h"
 #include "lkvm/pci.h"
 #include "lkvm/vm.h"
 #include "x86/dtb.h"
@@ -211,87 +206,3 @@ int dtb__build(const struct vm *vm, void *buf, u32 size)
 		t.err = fdt_finish(buf);
 	return t.err ? -ENOSPC : (int)fdt_totalsize(buf);
 }
-
-static const char *file; /* NULL: not asked for */
-
-static int parse_dump(const char *arg)
-{
-	file = arg;
-	return 0;
-}
-
-/* Found before anything is made, as far as it can be known without touching the file. */
-static int dtb_validate(void)
-{
-	char *copy = file ? strdup(file) : NULL;
-	struct stat st;
-	int err = 0;
-
-	if (!copy)
-		return 0;
-	if (stat(file, &st) == 0)
-		err = S_ISDIR(st.st_mode) ? EISDIR : access(file, W_OK) < 0 ? errno : 0;
-	else if (errno != ENOENT || !*file || access(dirname(copy), W_OK | X_OK) < 0)
-		err = errno;
-	free(copy);
-	if (err)
-		pr_err("--dump-dtb: cannot write %s: %s; name another file", file, strerror(err));
-	return -err;
-}
-
-/* Enough for 256 functions, a node for each CPU, and a command line of any length. */
-static u32 size_for(const struct vm *vm)
-{
-	return 256 * KiB + vm->cpus * 96 + (vm->params ? strlen(vm->params) : 0);
-}
-
-static int dtb_setup(struct vm *vm)
-{
-	u32 size = size_for(vm);
-	void *buf;
-	FILE *f;
-	int ret;
-
-	if (!file)
-		return 0;
-	buf = malloc(size);
-	if (!buf) {
-		pr_err("out of memory for the device tree of --dump-dtb");
-		return -ENOMEM;
-	}
-	ret = dtb__build(vm, buf, size);
-	if (ret < 0) {
-		pr_err("--dump-dtb: the machine does not fit a tree of %u KiB; use fewer devices",
-		       size / 1024);
-		goto out;
-	}
-	size = (u32)ret;
-	ret = 0;
-	f = fopen(file, "we");
-	if (!f || fwrite(buf, size, 1, f) != 1)
-		ret = -errno;
-	if (f && fclose(f) != 0 && ret == 0)
-		ret = -errno;
-	if (ret < 0)
-		pr_err("--dump-dtb: cannot write %s: %s", file, strerror(-ret));
-out:
-	free(buf);
-	return ret;
-}
-
-static const struct option_def dtb_options[] = {
-	{ .name = "dump-dtb",
-	  .arg = "FILE",
-	  .parse = parse_dump,
-	  .help = "write the machine as a device tree to FILE" },
-	{ .name = NULL },
-};
-
-static struct module dtb_module = {
-	.name = "dtb",
-	.level = MODULE_FIRMWARE,
-	.options = dtb_options,
-	.validate = dtb_validate,
-	.setup = dtb_setup,
-};
-LKVM_MODULE(dtb_module);
