@@ -2,9 +2,9 @@
 
 /* lkvm: the subcommands. */
 
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -127,6 +127,8 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	open_standard_files();
+	/* A file that may not grow is the error of one call, not our end. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* What is large goes back to the kernel when it is freed: glibc keeps more the larger the largest was. */
 	mallopt(M_MMAP_THRESHOLD, 128 * KiB);
 	if (!*name) {
@@ -144,9 +146,5 @@ int main(int argc, char **argv)
 		usage(c);
 	else
 		status = c->fn(argc - 1, argv + 1);
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == 0) {
-		pr_err("cannot write to the standard output: %s", strerror(errno));
-		status = VM_HOST;
-	}
-	return status;
+	return status == 0 && flush_stdout() < 0 ? VM_HOST : status;
 }

@@ -49,7 +49,7 @@ static volatile sig_atomic_t raw;
 static const int ending[] = { SIGTERM,	 SIGINT,  SIGHUP, SIGQUIT, SIGUSR2, SIGALRM,
 			      SIGVTALRM, SIGPROF, SIGIO,  SIGPWR,  SIGXCPU };
 static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGSTKFLT };
-static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGTTIN };
+static const int ignored[] = { SIGPIPE, SIGTTIN };
 
 void term__on_input(void (*fn)(void *arg), void *arg)
 {

@@ -11,6 +11,7 @@
 
 #include "lkvm/module.h"
 #include "lkvm/trace.h"
+#include "lkvm/vm.h"
 
 bool trace_on[TRACE_MAX];
 
@@ -91,7 +92,7 @@ static int parse_trace(const char *arg)
 		return trace__enable(arg);
 	for (unsigned int i = 0; i < TRACE_MAX; i++)
 		printf("  %-14s%s\n", event_names[i], event_help[i]);
-	exit(0);
+	exit(flush_stdout() < 0 ? VM_HOST : 0);
 }
 
 static const struct option_def trace_options[] = {

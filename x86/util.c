@@ -176,6 +176,17 @@ int parse_mib(const char *s, u64 *out)
 	return 0;
 }
 
+int flush_stdout(void)
+{
+	int err;
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	err = errno ? -errno : -EIO;
+	pr_err("cannot write to the standard output: %s", strerror(-err));
+	return err;
+}
+
 void raise_limit(int resource)
 {
 	struct rlimit r;

@@ -93,6 +93,9 @@ struct nearest {
 };
 void nearest__offer(struct nearest *n, const char *name);
 
+/* What was printed has been written; else a negative errno with a printed line. */
+int flush_stdout(void);
+
 /* Raise this process's soft limit of @resource (RLIMIT_*) to the hard one, as far as that goes. */
 void raise_limit(int resource);
 
