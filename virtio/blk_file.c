@@ -17,9 +17,10 @@
 #include "lkvm/vm.h"
 #include "virtio/blk.h"
 
-#define SYNTAX	  "FILE[,ro][,direct][,serial=TEXT]"
-#define DISKS_MAX 26
-#define ALIGN_MAX 4096u
+#define SYNTAX	   "FILE[,ro][,direct][,serial=TEXT]"
+#define DISKS_MAX  26
+#define ALIGN_MAX  4096u
+#define LOCK_TRIES 10
 
 static struct disk {
 	struct blk_file file;
@@ -55,7 +56,8 @@ int blk_file__parse(struct blk_file *file, const char *arg)
 
 	*file = (struct blk_file){ .fd = -1 };
 	if (!len || len >= sizeof(file->path)) {
-		pr_err("--disk '%s': no file is named; write " SYNTAX, arg);
+		pr_err("--disk '%.80s': %s; write " SYNTAX, arg,
+		       len ? "the name of the file is too long" : "no file is named");
 		return -EINVAL;
 	}
 	memcpy(file->path, arg, len);
@@ -96,9 +98,14 @@ static int measure(struct blk_file *file, const struct stat *st)
 	unsigned int physical = 0;
 	int logical = SECTOR;
 	u64 size = st->st_size;
-	int err = 0;
+	int err = 0, ro = 0;
 
 	if (S_ISBLK(st->st_mode)) {
+		/* The open for writing succeeds all the same, and each write fails. */
+		if (!file->ro && ioctl(file->fd, BLKROGET, &ro) == 0 && ro) {
+			pr_err("--disk %s: the device is read-only; add ,ro", file->path);
+			return -EROFS;
+		}
 		if (ioctl(file->fd, BLKGETSIZE64, &size)) {
 			err = -errno;
 			pr_err("--disk %s: BLKGETSIZE64: %s; is that a disk?", file->path,
@@ -120,6 +127,10 @@ static int measure(struct blk_file *file, const struct stat *st)
 	}
 	if (S_ISBLK(st->st_mode)) /* what is behind its last block cannot be had */
 		size = ALIGN_DOWN(size, file->align);
+	if (!size && S_ISREG(st->st_mode)) {
+		pr_err("--disk %s: it is empty; give it a size with truncate -s", file->path);
+		return -EINVAL;
+	}
 	if (!size || size % file->align) {
 		pr_err("--disk %s: its size of %llu bytes is not a multiple of %u; %s", file->path,
 		       size, file->align,
@@ -134,13 +145,24 @@ static int measure(struct blk_file *file, const struct stat *st)
 	return 0;
 }
 
-/* Two writers, or one and a reader, would see each other's half-done work. */
-static int lock_file(const struct blk_file *file)
+/*
+ * Two writers, or one and a reader, would see each other's half-done work.  A device that has just come may be locked by udev
+ * for as long as that looks at it.
+ */
+static int lock_file(const struct blk_file *file, bool block)
 {
-	if (!flock(file->fd, (file->ro ? LOCK_SH : LOCK_EX) | LOCK_NB) || errno != EWOULDBLOCK)
-		return 0;
-	pr_err("--disk %s: in use as a disk elsewhere; stop that, or add ,ro to both", file->path);
-	return -EBUSY;
+	for (int i = 0; flock(file->fd, (file->ro ? LOCK_SH : LOCK_EX) | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK)
+			break; /* a file system without locks */
+		if (!block || i == LOCK_TRIES) {
+			pr_err("--disk %s: in use as a disk elsewhere; stop that, or add ,ro to "
+			       "both",
+			       file->path);
+			return -EBUSY;
+		}
+		usleep(50000);
+	}
+	return 0;
 }
 
 /* A device that is to be written to becomes ours, which it cannot while it is mounted or another's. */
@@ -200,7 +222,10 @@ int blk_file__open(struct blk_file *file)
 	err = measure(file, &st);
 	if (err)
 		goto err;
-	err = S_ISREG(st.st_mode) ? lock_file(file) : claim_device(file, flags);
+	if (S_ISBLK(st.st_mode))
+		err = claim_device(file, flags);
+	if (!err)
+		err = lock_file(file, S_ISBLK(st.st_mode));
 	if (err)
 		goto err;
 	blk_zero__probe(file);

@@ -107,7 +107,8 @@ static int fake_fallocate(int fd, int mode, off_t off, off_t len)
 /* --- A file that passes for a block device with sectors of this size --- */
 
 static unsigned int host_sector, host_zeroouts;
-static bool host_claimed; /* by another */
+static bool host_claimed;
+static bool host_readonly; /* by another */
 
 static int fake_open(const char *path, int flags)
 {
@@ -137,6 +138,9 @@ static int fake_ioctl(int fd, unsigned long req, void *arg)
 	case BLKSSZGET:
 	case BLKPBSZGET:
 		*(unsigned int *)arg = host_sector;
+		return 0;
+	case BLKROGET:
+		*(int *)arg = host_readonly;
 		return 0;
 	case BLKZEROOUT:
 		host_zeroouts++;

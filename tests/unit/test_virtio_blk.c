@@ -347,6 +347,7 @@ static void test_files(void)
 	if (truncate(path, 0))
 		exit(1);
 	eq(opened(path), -EINVAL, "an empty file");
+	ok(strstr(last_msg, "empty"), "says: %s", last_msg);
 	if (truncate(path, 1000))
 		exit(1);
 	eq(opened(path), -EINVAL, "a file of 1000 bytes");

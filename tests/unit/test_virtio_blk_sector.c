@@ -96,6 +96,8 @@ static int reopen(u64 size, const char *opts)
 
 static void test_size(void)
 {
+	struct blk_file reader;
+
 	host_sector = 4096;
 	eq(reopen(3 * 4096 + 512, ""), 0, "a device that ends with part of a block");
 	eq(file.size, 3 * 4096, "ends before it");
@@ -113,6 +115,15 @@ static void test_size(void)
 	ok(strstr(last_msg, path) && strstr(last_msg, "mounted"), "is refused: %s", last_msg);
 	eq(reopen(SIZE, ",ro"), 0, "but to be read");
 	host_claimed = false;
+	host_readonly = true;
+	eq(reopen(SIZE, ""), -EROFS, "a device that is read-only");
+	ok(strstr(last_msg, path) && strstr(last_msg, "add ,ro"), "is refused: %s", last_msg);
+	eq(reopen(SIZE, ",ro"), 0, "but to be read");
+	host_readonly = false;
+	eq(reopen(SIZE, ""), 0, "a device to write to");
+	ok(!blk_file__parse(&reader, path) && (reader.ro = true) &&
+	       blk_file__open(&reader) == -EBUSY,
+	   "is not read by another machine");
 	host_sector = 0;
 	stop();
 }
