@@ -3,6 +3,7 @@
 /* The one way to talk to people, and number parsing. */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static bool log_quiet;
 /* One write() per line, so that the lines of several threads do not mix. */
 static void __printf(2, 0) log_emit(const char *prefix, const char *fmt, va_list ap)
 {
-	char line[1024];
+	char line[PATH_MAX + 512]; /* a message begins with a name, and ends with the remedy */
 	int n = snprintf(line, sizeof(line), "lkvm: %s", prefix);
 	int room = (int)sizeof(line) - n - 1;
 	int m = vsnprintf(line + n, room + 1, fmt, ap);

@@ -14,7 +14,7 @@
 #include "x86/trace.c"
 #include "x86/util.c"
 
-static char captured[4096];
+static char captured[16384];
 
 /* What @fn prints on stderr. */
 static const char *capture(void (*fn)(void))
@@ -135,6 +135,15 @@ static void long_line(void)
 	pr_err("%s", text);
 }
 
+static void long_name(void)
+{
+	char path[PATH_MAX];
+
+	memset(path, 'x', sizeof(path));
+	path[sizeof(path) - 1] = 0;
+	pr_err("cannot open %s: no; use another", path);
+}
+
 static void test_messages(void)
 {
 	const char *s;
@@ -147,7 +156,9 @@ static void test_messages(void)
 	s = capture(after_flood);
 	ok(strstr(s, "suppressed") && strstr(s, "later"), "and the next line tells so");
 	s = capture(long_line);
-	ok(strlen(s) <= 1024 && s[strlen(s) - 1] == '\n', "a long message is cut to one line");
+	ok(strlen(s) < 5000 && s[strlen(s) - 1] == '\n', "a long message is cut to one line");
+	s = capture(long_name);
+	ok(strstr(s, "xxx: no; use another\n"), "but not behind any name that a file can have");
 }
 
 static void hostile_name(void)
