@@ -107,12 +107,25 @@ ask() {
 	hear "$1" "$3" "${tool##*/} *" && echo "$1$5 $line" >>/tmp/results
 }
 
+# evidence PID: where the threads of a guest that has ceased to answer are, and the registers if it is lkvm's; twice,
+# for what is in a loop.
+evidence() {
+	for _ in 1 2; do
+		lkvm stat
+		lkvm debug --regs
+		for task in /proc/"$1"/task/*; do
+			echo "$(cut -d ' ' -f 2,3,14,15 "$task/stat") $(cat "$task/wchan")"
+		done
+		sleep 1
+	done
+}
+
 # finish NAME IN OUT: a guest that has ceased to answer is killed.
 finish() {
 	echo end >&"$2"
 	# shellcheck disable=SC2154
 	if [ "$silent" = "$1" ]; then
-		eval "kill -9 \$pid_$1"
+		eval "evidence \$pid_$1; kill -9 \$pid_$1"
 	fi
 	eval "wait \$pid_$1"
 	status=$?
