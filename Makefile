@@ -5,12 +5,12 @@
 # make unit       unit tests alone, under ASan and UBSan
 # make lint       cppcheck
 # make guest      freestanding guests alone
-# make program    commands, errors and statuses, with such guests
+# make program    commands, errors and statuses, with such guests; what make install gives
 # make fuzz       fuzzers, FUZZ_SECONDS=60 each, FUZZ_JOBS at a time
 # make demo       the main job, three kernels deep
 # make bench      measurements (docs/performance.md)
 # make deps       installs what these need; check and demo begin with it
-# make install    to PREFIX, below DESTDIR
+# make install    to PREFIX, below DESTDIR; make uninstall takes it away again
 # V=1 shows commands; CC=clang, SAN=1 (sanitizers), O=dir as usual.
 
 PREFIX	?= /usr/local
@@ -72,10 +72,14 @@ demo: deps
 	$(Q)tests/lab/demo/run
 
 install: lkvm
-	install -D -m 755 lkvm $(DESTDIR)$(PREFIX)/bin/lkvm
-	install -D -m 644 lkvm.1 $(DESTDIR)$(PREFIX)/share/man/man1/lkvm.1
+	install -D -m 755 lkvm "$(DESTDIR)$(PREFIX)/bin/lkvm"
+	install -D -m 644 lkvm.1 "$(DESTDIR)$(PREFIX)/share/man/man1/lkvm.1"
 	install -D -m 644 docs/lkvm.bash-completion \
-		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lkvm
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lkvm"
+
+uninstall:
+	rm -f "$(DESTDIR)$(PREFIX)/bin/lkvm" "$(DESTDIR)$(PREFIX)/share/man/man1/lkvm.1" \
+		"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/lkvm"
 
 # Measurements, most against QEMU in the lab (docs/performance.md).
 bench: lkvm
@@ -97,7 +101,7 @@ lint:
 clean:
 	rm -rf $(O) lkvm
 
-.PHONY: bench lint unit deps check demo install clean
+.PHONY: bench lint unit deps check demo install uninstall clean
 .DELETE_ON_ERROR:
 
 # Freestanding guests (docs/testdev.md): builds and runs them.
@@ -123,9 +127,9 @@ tests: $(UNITS) $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm $(O)/bench/vtd
 guest: $(GUESTS) $(O)/guest/boot32.elf $(O)/lkvm
 	$(Q)LKVM=$(O)/lkvm tests/guest/run $(O)/guest
 
-# The program around them: commands, errors, statuses.
-program: $(O)/guest/loop.elf $(O)/lkvm
-	$(Q)LKVM=$(O)/lkvm GUESTS=$(O)/guest tests/unit/run tests/guest/program
+# The program around them: commands, errors, statuses; and what is installed.
+program: $(O)/guest/loop.elf $(O)/lkvm lkvm
+	$(Q)LKVM=$(O)/lkvm GUESTS=$(O)/guest tests/unit/run tests/guest/program tests/install
 
 .PHONY: guest program tests
 
