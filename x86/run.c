@@ -186,7 +186,8 @@ static const struct option_def run_options[] = {
 	  .letter = 'm',
 	  .arg = "SIZE",
 	  .parse = parse_mem,
-	  .help = "RAM, in MiB or with K, M, G (default 1G, at most half of the host's)" },
+	  .help = "RAM, in MiB or with K, M, G; a multiple of 4K (default 1G, at most half of the "
+		  "host's)" },
 	{ .name = "hugepages",
 	  .parse = parse_hugepages,
 	  .help = "RAM of reserved huge pages (2 MiB each; vm.nr_hugepages)" },
