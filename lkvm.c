@@ -26,7 +26,7 @@ static const struct command {
 	{ "run", cmd_run, "[OPTION]... [KERNEL]", "boot a kernel", cmd_run__usage },
 	{ "list", cmd_list, "[--json]", "list the running machines", NULL },
 	{ "stop", cmd_stop, "[--name NAME] [--grace SECONDS] [--force]",
-	  "press a machine's power button, and end it by force after a while", NULL },
+	  "press a machine's power button, and end it by force after SECONDS (default 10)", NULL },
 	{ "pause", cmd_pause, "[--name NAME]", "stop the vCPUs of a machine", NULL },
 	{ "resume", cmd_resume, "[--name NAME]", "let them go on", NULL },
 	{ "stat", cmd_stat, "[--iommu|--balloon] [--name NAME] [--json]",
