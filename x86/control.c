@@ -10,9 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lkvm/loop.h"
@@ -37,7 +35,6 @@ static struct {
 	struct vm *vm;
 	int fd;
 	struct loop_fd *lfd;
-	struct sockaddr_un addr;
 	struct client client[CLIENTS_MAX];
 } ctl = { .fd = -1 };
 
@@ -168,68 +165,21 @@ refuse:
 	close(fd);
 }
 
-/* -EADDRINUSE with a printed line if a machine of that name runs; -ECONNREFUSED if one has run. */
-static int check_name(const struct sockaddr_un *addr)
-{
-	int fd = control__connect(addr);
-
-	/* One that takes no connections (-EAGAIN) is there all the same. */
-	if (fd >= 0 || fd == -EAGAIN) {
-		if (fd >= 0)
-			close(fd);
-		pr_err(
-		    "a machine named %s is running; choose another --name, or lkvm stop --name %s",
-		    run__name(), run__name());
-		return -EADDRINUSE;
-	}
-	return fd == -ECONNREFUSED ? fd : 0;
-}
-
-static int make_socket(void)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
-
-	/* Linux makes the file with the mode that the socket has when it is bound. */
-	if (fd >= 0 && fchmod(fd, 0600) == 0 &&
-	    bind(fd, (struct sockaddr *)&ctl.addr, sizeof(ctl.addr)) == 0 && listen(fd, 8) == 0)
-		return fd;
-	err = errno;
-	pr_err("cannot make the control socket %s: %s", ctl.addr.sun_path, strerror(err));
-	if (fd >= 0)
-		close(fd);
-	return -err;
-}
-
 static int control_setup(struct vm *vm)
 {
-	char dir[CONTROL_PATH];
-	int ret, dirfd;
+	int ret;
 
 	ctl.vm = vm;
 	for (unsigned int i = 0; i < CLIENTS_MAX; i++)
 		ctl.client[i].fd = -1;
-	dirfd = control__open_dir(dir, true);
-	if (dirfd < 0)
-		return dirfd;
-	/* Two that start at once must not remove each other's socket. */
-	flock(dirfd, LOCK_EX);
-	ret = control__addr(dir, vm->name, &ctl.addr);
-	if (ret == 0)
-		ret = check_name(&ctl.addr);
-	if (ret == -ECONNREFUSED)
-		ret = unlink(ctl.addr.sun_path);
-	if (ret == 0)
-		ret = ctl.fd = make_socket();
-	close(dirfd);
-	if (ret < 0)
-		return ret;
+	ctl.fd = control__listen(vm->name);
+	if (ctl.fd < 0)
+		return ctl.fd;
 	ctl.lfd = loop__add(vm->loop, ctl.fd, EPOLLIN, client_arrived, NULL);
 	if (!ctl.lfd) {
 		ret = -errno;
 		pr_err("cannot watch the control socket: %s", strerror(-ret));
-		unlink(ctl.addr.sun_path);
-		close(ctl.fd);
+		control__unlisten(ctl.fd);
 		return ret;
 	}
 	return 0;
@@ -241,25 +191,14 @@ static void control_teardown(struct vm *vm)
 		if (ctl.client[i].fd >= 0)
 			client_close(&ctl.client[i]);
 	loop__del(ctl.lfd);
-	unlink(ctl.addr.sun_path);
-	close(ctl.fd);
+	control__unlisten(ctl.fd);
 	ctl.fd = -1;
 }
 
 /* The clash is found again at set-up; here it is found before anything is made. */
 static int control_validate(void)
 {
-	char dir[CONTROL_PATH];
-	struct sockaddr_un addr;
-	int ret, dirfd = control__open_dir(dir, false);
-
-	if (dirfd < 0)
-		return dirfd == -ENOENT ? 0 : dirfd;
-	close(dirfd);
-	ret = control__addr(dir, run__name(), &addr);
-	if (ret < 0)
-		return ret;
-	return check_name(&addr) == -EADDRINUSE ? -EADDRINUSE : 0;
+	return control__check_free(run__name());
 }
 
 static struct module control_module = {

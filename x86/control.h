@@ -37,6 +37,15 @@ int control__connect(const struct sockaddr_un *addr);
 int control__check_name(const char *name);
 bool control__is_name(const char *name);
 
+/* control_socket.c, for the machine. */
+
+/* A listening socket for the machine @name; negative errno with a printed line. */
+int control__listen(const char *name);
+/* Takes it away again. */
+void control__unlisten(int fd);
+/* 0 if control__listen() would meet no machine of that name; negative errno with a printed line. */
+int control__check_free(const char *name);
+
 /* What a machine of this lkvm answers to @name; NULL if it does not. */
 const struct control_verb *control__verb(const char *name);
 

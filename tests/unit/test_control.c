@@ -11,6 +11,7 @@
 #undef ctl
 #include "x86/control.c"
 #include "x86/control_path.c"
+#include "x86/control_socket.c"
 #include "x86/owner.c"
 
 static struct vm vm = { .name = "m", .cpus = 2, .ram_size = 64 * MiB };

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+
+/* The machine's control socket: whether its name is free, how it is made and taken away. */
+
+#include <errno.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "x86/control.h"
+
+static struct sockaddr_un bound;
+
+/* -EADDRINUSE with a printed line if a machine of that name runs; -ECONNREFUSED if one has run. */
+static int check_name(const char *name, const struct sockaddr_un *addr)
+{
+	int fd = control__connect(addr);
+
+	/* One that takes no connections (-EAGAIN) is there all the same. */
+	if (fd >= 0 || fd == -EAGAIN) {
+		if (fd >= 0)
+			close(fd);
+		pr_err(
+		    "a machine named %s is running; choose another --name, or lkvm stop --name %s",
+		    name, name);
+		return -EADDRINUSE;
+	}
+	return fd == -ECONNREFUSED ? fd : 0;
+}
+
+static int make_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int err;
+
+	/* Linux makes the file with the mode that the socket has when it is bound. */
+	if (fd >= 0 && fchmod(fd, 0600) == 0 &&
+	    bind(fd, (struct sockaddr *)&bound, sizeof(bound)) == 0 && listen(fd, 8) == 0)
+		return fd;
+	err = errno;
+	pr_err("cannot make the control socket %s: %s", bound.sun_path, strerror(err));
+	if (fd >= 0)
+		close(fd);
+	return -err;
+}
+
+int control__listen(const char *name)
+{
+	char dir[CONTROL_PATH];
+	int ret, dirfd = control__open_dir(dir, true);
+
+	if (dirfd < 0)
+		return dirfd;
+	/* Two that start at once must not remove each other's socket. */
+	flock(dirfd, LOCK_EX);
+	ret = control__addr(dir, name, &bound);
+	if (ret == 0)
+		ret = check_name(name, &bound);
+	if (ret == -ECONNREFUSED)
+		ret = unlink(bound.sun_path);
+	if (ret == 0)
+		ret = make_socket();
+	close(dirfd);
+	return ret;
+}
+
+void control__unlisten(int fd)
+{
+	unlink(bound.sun_path);
+	close(fd);
+}
+
+int control__check_free(const char *name)
+{
+	char dir[CONTROL_PATH];
+	struct sockaddr_un addr;
+	int ret, dirfd = control__open_dir(dir, false);
+
+	if (dirfd < 0)
+		return dirfd == -ENOENT ? 0 : dirfd;
+	close(dirfd);
+	ret = control__addr(dir, name, &addr);
+	if (ret < 0)
+		return ret;
+	return check_name(name, &addr) == -EADDRINUSE ? -EADDRINUSE : 0;
+}
