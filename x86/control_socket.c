@@ -30,20 +30,36 @@ static int check_name(const char *name, const struct sockaddr_un *addr)
 	return fd == -ECONNREFUSED ? fd : 0;
 }
 
+/* @err, with a printed line. */
+static int cannot(const char *what, int err)
+{
+	bool in_the_way = err == EADDRINUSE || err == EISDIR;
+
+	pr_err("cannot %s the control socket %s: %s; %s", what, bound.sun_path, strerror(err),
+	       in_the_way ? "remove it or choose another --name"
+			  : "set XDG_RUNTIME_DIR to a directory that this user can write to");
+	return -err;
+}
+
 static int make_socket(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int err;
+	int ret;
 
+	if (fd < 0) {
+		ret = -errno;
+		pr_err("no file descriptor for the control socket: %s; raise the limit on open "
+		       "files (ulimit -n)",
+		       strerror(-ret));
+		return ret;
+	}
 	/* Linux makes the file with the mode that the socket has when it is bound. */
-	if (fd >= 0 && fchmod(fd, 0600) == 0 &&
-	    bind(fd, (struct sockaddr *)&bound, sizeof(bound)) == 0 && listen(fd, 8) == 0)
+	if (fchmod(fd, 0600) == 0 && bind(fd, (struct sockaddr *)&bound, sizeof(bound)) == 0 &&
+	    listen(fd, 8) == 0)
 		return fd;
-	err = errno;
-	pr_err("cannot make the control socket %s: %s", bound.sun_path, strerror(err));
-	if (fd >= 0)
-		close(fd);
-	return -err;
+	ret = cannot("make", errno);
+	close(fd);
+	return ret;
 }
 
 int control__listen(const char *name)
@@ -59,7 +75,7 @@ int control__listen(const char *name)
 	if (ret == 0)
 		ret = check_name(name, &bound);
 	if (ret == -ECONNREFUSED)
-		ret = unlink(bound.sun_path);
+		ret = unlink(bound.sun_path) < 0 ? cannot("replace", errno) : 0;
 	if (ret == 0)
 		ret = make_socket();
 	close(dirfd);
