@@ -41,7 +41,7 @@ bool control__is_name(const char *name);
 
 /* A listening socket for the machine @name; negative errno with a printed line. */
 int control__listen(const char *name);
-/* Takes it away again. */
+/* Takes it away again, unless another is in its place, and closes it. */
 void control__unlisten(int fd);
 /* 0 if control__listen() would meet no machine of that name; negative errno with a printed line. */
 int control__check_free(const char *name);

@@ -3,6 +3,7 @@
 /* The machine's control socket: whether its name is free, how it is made and taken away. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -11,7 +12,18 @@
 
 #include "x86/control.h"
 
-static struct sockaddr_un bound;
+static struct {
+	struct sockaddr_un addr;
+	int dirfd;
+	dev_t dev; /* with ino: what was made there */
+	ino_t ino;
+} bound;
+
+/* The socket's name in its directory. */
+static const char *file(void)
+{
+	return strrchr(bound.addr.sun_path, '/') + 1;
+}
 
 /* -EADDRINUSE with a printed line if a machine of that name runs; -ECONNREFUSED if one has run. */
 static int check_name(const char *name, const struct sockaddr_un *addr)
@@ -35,7 +47,7 @@ static int cannot(const char *what, int err)
 {
 	bool in_the_way = err == EADDRINUSE || err == EISDIR;
 
-	pr_err("cannot %s the control socket %s: %s; %s", what, bound.sun_path, strerror(err),
+	pr_err("cannot %s the control socket %s: %s; %s", what, bound.addr.sun_path, strerror(err),
 	       in_the_way ? "remove it or choose another --name"
 			  : "set XDG_RUNTIME_DIR to a directory that this user can write to");
 	return -err;
@@ -54,8 +66,8 @@ static int make_socket(void)
 		return ret;
 	}
 	/* Linux makes the file with the mode that the socket has when it is bound. */
-	if (fchmod(fd, 0600) == 0 && bind(fd, (struct sockaddr *)&bound, sizeof(bound)) == 0 &&
-	    listen(fd, 8) == 0)
+	if (fchmod(fd, 0600) == 0 &&
+	    bind(fd, (struct sockaddr *)&bound.addr, sizeof(bound.addr)) == 0 && listen(fd, 8) == 0)
 		return fd;
 	ret = cannot("make", errno);
 	close(fd);
@@ -65,26 +77,46 @@ static int make_socket(void)
 int control__listen(const char *name)
 {
 	char dir[CONTROL_PATH];
-	int ret, dirfd = control__open_dir(dir, true);
+	struct stat st;
+	int ret;
 
-	if (dirfd < 0)
-		return dirfd;
+	bound.dirfd = control__open_dir(dir, true);
+	if (bound.dirfd < 0)
+		return bound.dirfd;
 	/* Two that start at once must not remove each other's socket. */
-	flock(dirfd, LOCK_EX);
-	ret = control__addr(dir, name, &bound);
+	flock(bound.dirfd, LOCK_EX);
+	ret = control__addr(dir, name, &bound.addr);
 	if (ret == 0)
-		ret = check_name(name, &bound);
+		ret = check_name(name, &bound.addr);
 	if (ret == -ECONNREFUSED)
-		ret = unlink(bound.sun_path) < 0 ? cannot("replace", errno) : 0;
+		ret = unlinkat(bound.dirfd, file(), 0) < 0 ? cannot("replace", errno) : 0;
 	if (ret == 0)
 		ret = make_socket();
-	close(dirfd);
+	if (ret < 0) {
+		close(bound.dirfd);
+		return ret;
+	}
+	if (fstatat(bound.dirfd, file(), &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		bound.dev = st.st_dev;
+		bound.ino = st.st_ino;
+	}
+	flock(bound.dirfd, LOCK_UN);
 	return ret;
 }
 
+/*
+ * Somebody may have removed ours, as logind does at the end of a session, and another machine may
+ * have taken the name since.  The number is not used again while the socket is open.
+ */
 void control__unlisten(int fd)
 {
-	unlink(bound.sun_path);
+	struct stat st;
+
+	flock(bound.dirfd, LOCK_EX);
+	if (fstatat(bound.dirfd, file(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == bound.dev &&
+	    st.st_ino == bound.ino)
+		unlinkat(bound.dirfd, file(), 0);
+	close(bound.dirfd);
 	close(fd);
 }
 

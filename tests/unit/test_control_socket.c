@@ -59,6 +59,7 @@ static void leave_stale(void)
 {
 	int fd = control__listen("m");
 
+	close(bound.dirfd);
 	close(fd);
 	ok(fd >= 0 && access(sock, F_OK) == 0, "a socket is left behind");
 }
@@ -70,9 +71,30 @@ static void test_stale(void)
 	leave_stale();
 	fd = control__listen("m");
 	ok(fd >= 0, "the next machine of that name takes its place");
-	ok(control__listen("m") == -EADDRINUSE, "but not that of one that runs");
+	ok(control__check_free("m") == -EADDRINUSE, "but not that of one that runs");
 	control__unlisten(fd);
 	ok(access(sock, F_OK) < 0, "which removes it at its end");
+}
+
+/* As when the session of a user ends, and logind removes the directory or what is in it. */
+static void test_removed(bool also_dir)
+{
+	const char *what = also_dir ? "directory" : "socket";
+	int other, fd = control__listen("m");
+	struct stat st;
+
+	unlink(sock);
+	if (also_dir)
+		rmdir(dir);
+	if (also_dir && mkdir(dir, 0700))
+		exit(1);
+	other = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(other, (struct sockaddr *)&bound.addr, sizeof(bound.addr)) || listen(other, 8))
+		exit(1);
+	control__unlisten(fd);
+	ok(stat(sock, &st) == 0, "its %s was removed: its end leaves that of the next", what);
+	close(other);
+	unlink(sock);
 }
 
 static void test_read_only(void)
@@ -102,6 +124,8 @@ int main(void)
 	snprintf(sock, sizeof(sock), "%s/m.sock", dir);
 	test_stale();
 	test_in_the_way();
+	test_removed(false);
+	test_removed(true);
 	test_read_only();
 	rmdir(dir);
 	rmdir(run);
