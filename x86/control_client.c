@@ -18,6 +18,25 @@
 #define NAME_SIZE    256
 #define ASK_PATIENCE 5 /* seconds */
 
+/*
+ * Its lkvm was killed, or another is just taking its place: hence the lock, under which it is
+ * looked at again.  Whoever has that may be stopped, so it is not waited for; the next to look will
+ * remove the socket.
+ */
+static void remove_stale(int dirfd, const struct sockaddr_un *addr, const char *file)
+{
+	int fd;
+
+	if (flock(dirfd, LOCK_EX | LOCK_NB) < 0)
+		return;
+	fd = control__connect(addr);
+	if (fd >= 0)
+		close(fd);
+	if (fd == -ECONNREFUSED)
+		unlinkat(dirfd, file, 0);
+	flock(dirfd, LOCK_UN);
+}
+
 int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg)
 {
 	char path[CONTROL_PATH];
@@ -33,7 +52,6 @@ int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg
 		close(dirfd);
 		return -EIO;
 	}
-	flock(dirfd, LOCK_EX);
 	while ((e = readdir(dir))) {
 		size_t len = strlen(e->d_name), cut = strlen(CONTROL_SUFFIX);
 		struct sockaddr_un addr;
@@ -48,8 +66,7 @@ int control__for_each(void (*fn)(const char *name, int fd, void *arg), void *arg
 			continue; /* not ours */
 		fd = control__connect(&addr);
 		if (fd == -ECONNREFUSED)
-			unlink(
-			    addr.sun_path); /* its lkvm was killed; the lock keeps starters out */
+			remove_stale(dirfd, &addr, e->d_name);
 		if (fd < 0)
 			continue;
 		fn(name, fd, arg);
