@@ -82,37 +82,46 @@ static void keep_name(const char *name, int fd, void *arg)
 	snprintf(arg, NAME_SIZE, "%s", name);
 }
 
+/* -ENOENT, with a printed line: one whose socket is in another directory may run all the same. */
+static int no_machine(const char *name, const char *dir)
+{
+	pr_err("no machine %s%s has its socket in %s; %sif it was started with another "
+	       "XDG_RUNTIME_DIR, or without, have it the same here",
+	       name ? "named " : "of this user", name ? name : "", dir,
+	       name ? "see lkvm list; " : "");
+	return -ENOENT;
+}
+
 /* A connection to @name, or to the only machine there is; negative errno with a printed line. */
 static int connect_to(const char *name)
 {
 	char only[NAME_SIZE], path[CONTROL_PATH];
 	struct sockaddr_un addr;
-	int n, fd, dirfd;
+	int n, fd, dirfd = control__open_dir(path, false);
 
-	if (!name) {
-		n = control__for_each(keep_name, only);
-		if (n < 0)
-			return n;
-		if (n != 1) {
-			pr_err(n ? "%d machines run; say which with --name (see lkvm list)"
-				 : "no machine of this user is running",
-			       n);
-			return -ENOENT;
-		}
-		name = only;
-	}
-	dirfd = control__open_dir(path, false);
 	if (dirfd >= 0)
 		close(dirfd);
 	else if (dirfd != -ENOENT)
 		return dirfd;
+	if (!name) {
+		n = control__for_each(keep_name, only);
+		if (n < 0)
+			return n;
+		if (n == 0)
+			return no_machine(NULL, path);
+		if (n > 1) {
+			pr_err("%d machines run; say which with --name (see lkvm list)", n);
+			return -ENOENT;
+		}
+		name = only;
+	}
 	fd = control__addr(path, name, &addr);
 	if (fd < 0)
 		return fd;
 	fd = control__connect(&addr);
 	if (fd == -ENOENT || fd == -ECONNREFUSED)
-		pr_err("no machine named %s is running; see lkvm list", name);
-	else if (fd == -EAGAIN)
+		return no_machine(name, path);
+	if (fd == -EAGAIN)
 		pr_err("the machine %s takes no connections; its process has been stopped, perhaps",
 		       name);
 	else if (fd < 0)

@@ -93,6 +93,32 @@ static void test_lock(void)
 	end("a", a);
 }
 
+/* One line that names the directory which was searched. */
+static void not_found(const char *name, const char *where, const char *what)
+{
+	lines = 0;
+	ok(connect_to(name) == -ENOENT && lines == 1 && strstr(line, where) &&
+	       strstr(line, "XDG_RUNTIME_DIR"),
+	   "%s: says where it looked", what);
+}
+
+static void test_not_found(void)
+{
+	char private[48];
+	int a;
+
+	snprintf(private, sizeof(private), " /tmp/lkvm-%u;", (unsigned int)geteuid());
+	not_found(NULL, dir, "no machine");
+	a = machine("a");
+	not_found("b", dir, "none of that name");
+	unsetenv("XDG_RUNTIME_DIR");
+	not_found("no-such-machine", private, "without XDG_RUNTIME_DIR");
+	setenv("XDG_RUNTIME_DIR", "run", 1);
+	not_found("no-such-machine", private, "with a relative one");
+	setenv("XDG_RUNTIME_DIR", run, 1);
+	end("a", a);
+}
+
 int main(void)
 {
 	if (!mkdtemp(run) || setenv("XDG_RUNTIME_DIR", run, 1))
@@ -101,6 +127,7 @@ int main(void)
 	if (mkdir(dir, 0700))
 		exit(1);
 	test_lock();
+	test_not_found();
 	rmdir(dir);
 	rmdir(run);
 	return tap_done();
