@@ -129,7 +129,7 @@ static void print_machine(const char *name, int fd, void *arg)
 		snprintf(state, sizeof(state), "stuck");
 	if (list->json) {
 		printf("%s{\"name\": \"%s\", \"pid\": %d, \"state\": \"%s\"}",
-		       list->n++ ? ", " : "", name, (int)cred.pid, state);
+		       list->n++ ? ", " : "[", name, (int)cred.pid, state);
 		return;
 	}
 	if (!list->n++)
@@ -146,12 +146,12 @@ int cmd_list(int argc, char **argv)
 	if (ret)
 		return ret;
 	list.json = o.json;
-	if (o.json)
-		putchar('[');
 	ret = control__for_each(print_machine, &list);
+	if (ret < 0)
+		return VM_HOST;
 	if (o.json)
-		printf("]\n");
-	return ret < 0 ? VM_HOST : 0;
+		printf("%s]\n", list.n ? "" : "[");
+	return 0;
 }
 
 int cmd_stat(int argc, char **argv)
