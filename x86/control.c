@@ -198,7 +198,10 @@ static void control_teardown(struct vm *vm)
 /* The clash is found again at set-up; here it is found before anything is made. */
 static int control_validate(void)
 {
-	return control__check_free(run__name());
+	int ret = control__check_free(run__name());
+
+	/* A name that is taken is a bad argument, a directory that cannot be used is not. */
+	return ret < 0 && ret != -EADDRINUSE ? VM_HOST : ret;
 }
 
 static struct module control_module = {

@@ -261,9 +261,11 @@ int cmd_run(int argc, char **argv)
 		snprintf(default_name, sizeof(default_name), "lkvm-%d", (int)getpid());
 		vm.name = default_name;
 	}
-	for (struct module *m = module__first(); m; m = m->next)
-		if (m->validate && m->validate() < 0)
-			return VM_USAGE;
+	for (struct module *m = module__first(); m; m = m->next) {
+		status = m->validate ? m->validate() : 0;
+		if (status)
+			return status < 0 ? VM_USAGE : status;
+	}
 	if (setup_all() < 0)
 		return VM_HOST;
 	status = vcpu__start(&vm) < 0 ? VM_HOST : loop__run(vm.loop);

@@ -46,9 +46,13 @@ struct module {
 	enum module_level level;
 	const struct option_def *options; /* ends with a name of NULL; may be NULL */
 	const struct control_verb *verbs; /* the same */
-	int (*validate)(void);		  /* values that only make sense together; may be NULL */
-	int (*setup)(struct vm *vm);	  /* may be NULL */
-	void (*teardown)(struct vm *vm);  /* may be NULL */
+	/*
+	 * Values that only make sense together, and what they name; may be NULL.  A negative errno
+	 * for a bad one, or VM_HOST where the host is to blame, with one printed line.
+	 */
+	int (*validate)(void);
+	int (*setup)(struct vm *vm);	 /* may be NULL */
+	void (*teardown)(struct vm *vm); /* may be NULL */
 	/* Machine reset (LATER), loop lock held; may be NULL. */
 	void (*reset)(struct vm *vm);
 	/* Prints what this host offers the module, for `lkvm check`; returns false if something
