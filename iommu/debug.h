@@ -17,6 +17,8 @@ void debug__print(struct vtd *vtd, FILE *out);
  * accessed or dirty bit set.
  */
 void debug__walk(struct vtd *vtd, const char *arg, FILE *out);
+/* Whether it is one of these; that answer if not. */
+bool debug__check_walk(const char *arg, FILE *out);
 
 /* --- debug_entry.c: " name" and " name=value" of the fields of an entry (9.1-9.8) --- */
 /* The names, a word each, of the bits set in @value: @names[n] is bit n's, or NULL. */

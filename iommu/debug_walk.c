@@ -162,19 +162,27 @@ static bool parse(struct look *l, const char *arg)
 	return !parse_uint(p + 1, 0, ~0ULL, &l->addr);
 }
 
+bool debug__check_walk(const char *arg, FILE *out)
+{
+	struct look l;
+
+	if (parse(&l, arg))
+		return true;
+	fprintf(out,
+		"error: --walk %s: give BB:DD.F,ADDRESS or BB:DD.F,PASID,ADDRESS, such as "
+		"00:03.0,0xfff000\n",
+		arg);
+	return false;
+}
+
 void debug__walk(struct vtd *vtd, const char *arg, FILE *out)
 {
 	/* What is looked at on behalf of people does not count. */
 	const struct vtd_stats before = vtd->stats;
 	struct look l = { .observer.step = print_step, .out = out, .vtd = vtd };
 
-	if (!parse(&l, arg)) {
-		fprintf(out,
-			"error: --walk %s: give BB:DD.F,ADDRESS or BB:DD.F,PASID,ADDRESS, such as "
-			"00:03.0,0xfff000\n",
-			arg);
+	if (!debug__check_walk(arg, out) || !parse(&l, arg))
 		return;
-	}
 	walk(&l);
 	vtd->stats = before;
 }

@@ -22,6 +22,11 @@ static void verb_iommu(struct vm *vm, const char *arg, void *out)
 		debug__print(vtd, out);
 }
 
+static bool check_walk(const char *arg, void *out)
+{
+	return debug__check_walk(arg, out);
+}
+
 static void verb_walk(struct vm *vm, const char *arg, void *out)
 {
 	struct vtd *vtd = unit(vm, out);
@@ -48,6 +53,7 @@ static const struct control_verb verbs[] = {
 	{ .name = "walk",
 	  .arg = "BB:DD.F[,PASID],ADDRESS",
 	  .help = "print what a DMA to there would meet, entry by entry",
+	  .check = check_walk,
 	  .handle = verb_walk },
 	{ .name = NULL },
 };

@@ -62,6 +62,29 @@ static int check(const char *verb, const char *arg)
 	return 0;
 }
 
+/* The same for the argument of a verb that can check it. */
+static int check_arg(const char *verb, const char *arg)
+{
+	const struct control_verb *v = control__verb(verb);
+	char line[CONTROL_LINE] = "", *end;
+	FILE *out;
+	bool good;
+
+	if (!arg || !v->check)
+		return 0;
+	out = fmemopen(line, sizeof(line) - 1, "w"); /* a longer one is cut */
+	if (!out)
+		return 0; /* the machine will check it */
+	good = v->check(arg, out);
+	fclose(out);
+	end = strrchr(line, '\n');
+	if (end)
+		*end = 0;
+	if (!good)
+		pr_err("debug: %s", line + strlen("error: "));
+	return good ? 0 : VM_USAGE;
+}
+
 int cmd_debug(int argc, char **argv)
 {
 	const char *name = NULL, *verb = NULL, *arg = NULL;
@@ -93,5 +116,7 @@ int cmd_debug(int argc, char **argv)
 		pr_err("debug: say what; lkvm debug --help lists it");
 		return VM_USAGE;
 	}
-	return check(verb, arg) ? VM_USAGE : control__request(name, verb, arg, NULL);
+	if (check(verb, arg) || check_arg(verb, arg))
+		return VM_USAGE;
+	return control__request(name, verb, arg, NULL);
 }

@@ -160,6 +160,16 @@ static void verb_regs(struct vm *vm, const char *arg, void *out)
 	vcpu__regs(out);
 }
 
+static bool check_nmi(const char *arg, void *out)
+{
+	u64 cpu;
+
+	if (!*arg || parse_uint(arg, 0, CPUS_MAX - 1, &cpu) == 0)
+		return true;
+	fprintf(out, "error: --nmi %s: give a vCPU's number, 0 for the first\n", arg);
+	return false;
+}
+
 /* The message of an NMI (SDM 3A 11.11) to one vCPU, by default the first, whatever it is doing. */
 static void verb_nmi(struct vm *vm, const char *arg, void *out)
 {
@@ -186,6 +196,7 @@ static const struct control_verb verbs[] = {
 	{ .name = "nmi",
 	  .arg = "[VCPU]",
 	  .help = "send an NMI to a vCPU (default 0)",
+	  .check = check_nmi,
 	  .handle = verb_nmi },
 	{ .name = NULL },
 };

@@ -326,6 +326,14 @@ static void serial_access(struct bus_region *r, u64 off, u8 *data, u32 len, bool
 
 static struct serial com1;
 
+static bool check_sysrq(const char *arg, void *out)
+{
+	if (arg[0] > ' ' && arg[0] <= '~' && !arg[1])
+		return true;
+	fprintf(out, "error: --sysrq \"%s\": give one printable character, such as h\n", arg);
+	return false;
+}
+
 /*
  * Linux takes the character that follows a break on its console for a magic SysRq.  Both go past what
  * waits in our stdin, so that nothing comes between them.
@@ -334,10 +342,9 @@ static void verb_sysrq(struct vm *vm, const char *arg, void *out)
 {
 	struct serial *s = &com1;
 
-	if (arg[0] <= ' ' || arg[0] > '~' || arg[1]) {
-		fprintf(out, "error: --sysrq \"%s\": give one printable character, such as h\n",
-			arg);
-	} else if (term__taken()) {
+	if (!check_sysrq(arg, out))
+		return;
+	if (term__taken()) {
 		fprintf(out, "error: --sysrq: a virtio console has no break, and with it COM1 no "
 			     "input; write to /proc/sysrq-trigger in the guest\n");
 	} else if (!(s->ier & IER_RDI) || !gated_in(s)) {
@@ -357,6 +364,7 @@ static const struct control_verb verbs[] = {
 	{ .name = "sysrq",
 	  .arg = "KEY",
 	  .help = "send a break and KEY on the serial port: a magic SysRq of Linux (h: help)",
+	  .check = check_sysrq,
 	  .handle = verb_sysrq },
 	{ .name = NULL },
 };

@@ -75,11 +75,15 @@ int acpi__add_table(struct vm *vm, const void *table, u32 len);
  * A request that `lkvm debug` and its kin can make of a running machine; a module lists its own (module.h).
  * @handle writes its answer to @out; loop lock held.  @text is what is behind the verb, may be "".  An answer
  * "error: TEXT" is a failure to the one who asks.  @handle is called whether the machine has the device or not.
+ *
+ * @check, where there is one, finds what is wrong with @text whatever the machine, for lkvm debug
+ * to say before it looks for one: true, or false and such an answer.  @handle does not rely on it.
  */
 struct control_verb {
 	const char *name;
 	const char *help; /* NULL: a subcommand's, not for `lkvm debug` */
 	const char *arg;  /* "NAME" if it needs one, "[NAME]" if it takes one, NULL if neither */
+	bool (*check)(const char *text, void *out /* FILE * */); /* may be NULL */
 	void (*handle)(struct vm *vm, const char *text, void *out /* FILE * */);
 };
 

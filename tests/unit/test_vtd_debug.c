@@ -28,6 +28,11 @@ void debug__walk(struct vtd *vtd, const char *arg, FILE *out)
 	fprintf(out, "walk of %s\n", arg);
 }
 
+bool debug__check_walk(const char *arg, FILE *out)
+{
+	return true;
+}
+
 void module__register(struct module *m)
 {
 }
