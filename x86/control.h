@@ -53,7 +53,8 @@ const struct control_verb *control__verb(const char *name);
 
 /*
  * Ask the machine @name (NULL: the only one there is) for @verb, with @arg if it is not NULL, and
- * print the answer.  One that does not answer for half a minute is given up.  With @pidfd, a descriptor that becomes ready when that lkvm has ended, or -1.
+ * print the answer.  One that does not answer is waited for half a minute; it finds the request
+ * when it goes on.  With @pidfd, a descriptor that becomes ready when that lkvm has ended, or -1.
  */
 int control__request(const char *name, const char *verb, const char *arg, int *pidfd);
 /*
