@@ -65,9 +65,14 @@ static int make_socket(void)
 		       strerror(-ret));
 		return ret;
 	}
-	/* Linux makes the file with the mode that the socket has when it is bound. */
+	/*
+	 * Linux makes the file with the mode that the socket has when it is bound.  While we are
+	 * stuck, whoever asked and left keeps a place in the queue, and a full one would hide us
+	 * from lkvm list.
+	 */
 	if (fchmod(fd, 0600) == 0 &&
-	    bind(fd, (struct sockaddr *)&bound.addr, sizeof(bound.addr)) == 0 && listen(fd, 8) == 0)
+	    bind(fd, (struct sockaddr *)&bound.addr, sizeof(bound.addr)) == 0 &&
+	    listen(fd, SOMAXCONN) == 0)
 		return fd;
 	ret = cannot("make", errno);
 	close(fd);

@@ -97,6 +97,23 @@ static void test_removed(bool also_dir)
 	unlink(sock);
 }
 
+/* Each lkvm list leaves a connection behind that a machine finds when it goes on. */
+static void test_stuck(void)
+{
+	int good = 0, machine = control__listen("m");
+
+	for (int i = 0; i < 64; i++) {
+		int fd = control__connect(&bound.addr);
+
+		if (fd < 0)
+			break;
+		close(fd);
+		good++;
+	}
+	eq(good, 64, "a machine that is stuck can be asked often");
+	control__unlisten(machine);
+}
+
 static void test_read_only(void)
 {
 	leave_stale();
@@ -126,6 +143,7 @@ int main(void)
 	test_in_the_way();
 	test_removed(false);
 	test_removed(true);
+	test_stuck();
 	test_read_only();
 	rmdir(dir);
 	rmdir(run);
