@@ -111,13 +111,13 @@ int control__listen(const char *name)
 
 /*
  * Somebody may have removed ours, as logind does at the end of a session, and another machine may
- * have taken the name since.  The number is not used again while the socket is open.
+ * have taken the name since.  The number is not used again while the socket is open.  That needs no
+ * lock, whose holder may be stopped: nobody replaces a socket that is listened to.
  */
 void control__unlisten(int fd)
 {
 	struct stat st;
 
-	flock(bound.dirfd, LOCK_EX);
 	if (fstatat(bound.dirfd, file(), &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == bound.dev &&
 	    st.st_ino == bound.ino)
 		unlinkat(bound.dirfd, file(), 0);
