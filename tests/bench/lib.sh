@@ -56,8 +56,9 @@ one() {
 	fi
 }
 
-# Two guests run at once, and work in turn, a second each: what makes the machine slow for a while meets both.  A
-# guest runs the commands that it is told through its console, each a line:
+# Two guests run at once, and work in turn, a second each: what makes the machine slow for a while meets both.  How fast
+# a guest is depends also on how it happened to boot, so each round boots both anew.  A guest runs the commands that it is
+# told through its console, each a line:
 cat >/tmp/told <<'END'
 #!/bin/sh
 echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
