@@ -2,27 +2,15 @@
 #ifndef BOOT_FAKE_H
 #define BOOT_FAKE_H
 
-/* For the boot loaders' tests: what was said to people, and image files to load. */
+/* For the boot loaders' tests: image files to load, and what is said to people. */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "lkvm/module.h"
 #include "lkvm/util.h"
 
-static char last_err[8192];
-static unsigned int errs;
-
-void pr_err(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(last_err, sizeof(last_err), fmt, ap);
-	va_end(ap);
-	errs++;
-}
+#include "tests/unit/fake_err.h"
 
 void module__register(struct module *m)
 {

@@ -5,7 +5,6 @@
 /* What the PCI root stands on, for its unit tests: real bus and memory, fake interrupts and log. */
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "lkvm/module.h"
 #include "lkvm/trace.h"
 #include "lkvm/vm.h"
+#include "fake_err.h"
 #include "tap.h"
 #include "x86/bus.c"
 #include "x86/mem.c"
@@ -27,19 +27,6 @@ void trace__emit(const char *event, const char *fmt, ...)
 
 void module__register(struct module *m)
 {
-}
-
-static char last_err[512];
-static unsigned int errs;
-
-void pr_err(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(last_err, sizeof(last_err), fmt, ap);
-	va_end(ap);
-	errs++;
 }
 
 /* Interrupts: a route counts what reached the guest and what waits. */

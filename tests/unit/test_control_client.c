@@ -2,27 +2,16 @@
 
 /* How the commands find machines: what is locked meanwhile, what is cleaned up, what is said. */
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fake_err.h"
 #include "tap.h"
 #include "x86/control_client.c"
 #include "x86/control_path.c"
 #include "x86/owner.c"
 
-static char run[] = "/tmp/lkvm-test-run-XXXXXX", dir[48], line[512];
-static unsigned int lines;
-
-void pr_err(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	lines++;
-}
+static char run[] = "/tmp/lkvm-test-run-XXXXXX", dir[48];
 
 /* A socket as a machine makes it. */
 static int machine(const char *name)
@@ -96,9 +85,9 @@ static void test_lock(void)
 /* One line that names the directory which was searched. */
 static void not_found(const char *name, const char *where, const char *what)
 {
-	lines = 0;
-	ok(connect_to(name) == -ENOENT && lines == 1 && strstr(line, where) &&
-	       strstr(line, "XDG_RUNTIME_DIR"),
+	errs = 0;
+	ok(connect_to(name) == -ENOENT && errs == 1 && strstr(last_err, where) &&
+	       strstr(last_err, "XDG_RUNTIME_DIR"),
 	   "%s: says where it looked", what);
 }
 

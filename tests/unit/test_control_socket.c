@@ -3,41 +3,30 @@
 /* How a control socket is made where something is in the way. */
 
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 
+#include "fake_err.h"
 #include "tap.h"
 #include "x86/control_path.c"
 #include "x86/control_socket.c"
 #include "x86/owner.c"
 
-static char run[] = "/tmp/lkvm-test-run-XXXXXX", dir[48], sock[64], line[512];
-static unsigned int lines;
-
-void pr_err(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	lines++;
-}
+static char run[] = "/tmp/lkvm-test-run-XXXXXX", dir[48], sock[64];
 
 /* No machine m starts, for which there is one line with both texts. */
 static void refused(const char *cause, const char *remedy, const char *what)
 {
 	int fd;
 
-	lines = 0;
+	errs = 0;
 	fd = control__listen("m");
-	ok(fd < 0 && lines == 1 && strstr(line, sock) && strstr(line, cause) &&
-	       strstr(line, remedy),
+	ok(fd < 0 && errs == 1 && strstr(last_err, sock) && strstr(last_err, cause) &&
+	       strstr(last_err, remedy),
 	   "%s: one line with cause and remedy", what);
-	if (lines != 1 || !strstr(line, remedy))
-		printf("# %u lines, %s\n", lines, line);
+	if (errs != 1 || !strstr(last_err, remedy))
+		printf("# %u lines, %s\n", errs, last_err);
 	if (fd >= 0)
 		control__unlisten(fd);
 }
