@@ -42,6 +42,13 @@ static const char *not_ours(int fd)
 	return NULL;
 }
 
+/* @err, with a printed line. */
+static int cannot(const char *why, int err)
+{
+	pr_err("--dump-dtb: cannot write %s: %s; name another file", file, why);
+	return err;
+}
+
 /* What is there already; -ENOENT without a line if nothing is. */
 static int open_existing(void)
 {
@@ -49,15 +56,13 @@ static int open_existing(void)
 	int fd = open(file, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	const char *why;
 
-	if (fd < 0 && errno == ENOENT)
-		return -ENOENT;
-	why = fd < 0 ? strerror(errno) : not_ours(fd);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : cannot(strerror(errno), -EINVAL);
+	why = not_ours(fd);
 	if (!why)
 		return fd;
-	if (fd >= 0)
-		close(fd);
-	pr_err("--dump-dtb: cannot write %s: %s; name another file", file, why);
-	return -EINVAL;
+	close(fd);
+	return cannot(why, -EINVAL);
 }
 
 /* Found before anything is made, as far as it can be known without making the file. */
@@ -79,35 +84,41 @@ static int dtb_validate(void)
 	else if (!*file || access(dirname(copy), W_OK | X_OK) < 0)
 		err = *file ? errno : ENOENT;
 	free(copy);
-	if (err)
-		pr_err("--dump-dtb: cannot write %s: %s; name another file", file, strerror(err));
-	return -err;
+	return err ? cannot(strerror(err), -err) : 0;
+}
+
+/* @made: it was not there. */
+static int open_target(bool *made)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), err = errno;
+
+	*made = fd >= 0;
+	if (fd < 0 && err == EEXIST) {
+		fd = open_existing();
+		if (fd != -ENOENT) /* a link to nothing */
+			return fd;
+		err = ENOENT;
+	}
+	return fd < 0 ? cannot(strerror(err), -err) : fd;
 }
 
 static int write_file(const void *buf, size_t size)
 {
-	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	bool made = fd >= 0;
+	bool made;
+	int fd = open_target(&made), err = 0;
 	ssize_t n = -1;
-	int err = 0;
 
-	if (fd < 0 && errno == EEXIST) {
-		fd = open_existing();
-		if (fd < 0 && fd != -ENOENT)
-			return fd;
-		errno = ENOENT; /* a link to nothing */
-	}
-	if (fd < 0 || ftruncate(fd, 0) < 0 || (n = write(fd, buf, size)) < 0)
-		err = -errno;
+	if (fd < 0)
+		return fd;
+	if (ftruncate(fd, 0) < 0 || (n = write(fd, buf, size)) < 0)
+		err = errno;
 	else if ((size_t)n < size)
-		err = -ENOSPC;
-	if (fd >= 0 && close(fd) < 0 && !err)
-		err = -errno;
+		err = ENOSPC;
+	if (close(fd) < 0 && !err)
+		err = errno;
 	if (err && made)
 		unlink(file);
-	if (err)
-		pr_err("--dump-dtb: cannot write %s: %s; name another file", file, strerror(-err));
-	return err;
+	return err ? cannot(strerror(err), -err) : 0;
 }
 
 /* Enough for 256 functions, a node for each CPU, and a command line of any length. */
