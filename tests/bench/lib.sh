@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #
 # For the benches that run in the lab's host.
+. "${0%/*}/stuck.sh"
 
 # Busybox's date has no fractions of a second; this has hundredths.
 uptime_ms() {
@@ -108,25 +109,12 @@ ask() {
 	hear "$1" "$3" "${tool##*/} *" && echo "$1$5 $line" >>/tmp/results
 }
 
-# evidence PID: where the threads of a guest that has ceased to answer are, and the registers if it is lkvm's; twice,
-# for what is in a loop.
-evidence() {
-	for _ in 1 2; do
-		lkvm stat
-		lkvm debug --regs
-		for task in /proc/"$1"/task/*; do
-			echo "$(cut -d ' ' -f 2,3,14,15 "$task/stat") $(cat "$task/wchan")"
-		done
-		sleep 1
-	done
-}
-
 # finish NAME IN OUT: a guest that has ceased to answer is killed.
 finish() {
 	echo end >&"$2"
 	# shellcheck disable=SC2154
 	if [ "$silent" = "$1" ]; then
-		eval "evidence \$pid_$1; kill -9 \$pid_$1"
+		eval "stuck \$pid_$1; kill -9 \$pid_$1"
 	fi
 	eval "wait \$pid_$1"
 	status=$?

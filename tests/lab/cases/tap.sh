@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #
 # For cases that run in the lab: TAP, and the ways cases run a guest.
+. "$(dirname "$0")/stuck.sh"
 tap=0
 
 # ok STATUS TEXT: passes if STATUS is 0.
@@ -19,25 +20,6 @@ ok()
 
 # has PATTERN: the last guest printed it.
 has() { grep -qE -- "$1" /tmp/out; }
-
-# stuck: what tells why a machine does not go on, of each that runs.
-stuck()
-{
-	lkvm list
-	for name in $(lkvm list | awk 'NR > 1 { print $3 }'); do
-		lkvm stat --name "$name"
-		lkvm debug --name "$name" --regs
-		sleep 1
-		lkvm debug --name "$name" --regs
-		lkvm stat --name "$name"
-	done
-	for pid in $(pidof lkvm); do
-		for task in /proc/"$pid"/task/*; do
-			echo "$task $(cut -d' ' -f2,3,14,15 "$task/stat") $(cat "$task/wchan" "$task/syscall")"
-		done
-	done
-	cat /proc/loadavg /proc/net/tcp
-}
 
 # limited CMD [ARG]...: CMD, ended if it hangs: so late that a busy machine does not matter, and with a report first.
 limited()
