@@ -13,7 +13,8 @@ ok()
 		echo "ok $tap - $2"
 	else
 		echo "not ok $tap - $2"
-		[ -f /tmp/out ] && tail -n 25 /tmp/out | sed 's/^/# /'
+		[ -f /tmp/out ] && grep -av '^trace: ' /tmp/out | tail -n 25 | sed 's/^/# /'
+		[ -f /tmp/out ] && grep -a '^trace: ' /tmp/out | tail -n 10 | sed 's/^/# /'
 		[ -f /tmp/stuck ] && sed 's/^/# stuck: /' /tmp/stuck && rm /tmp/stuck
 	fi
 }
@@ -37,13 +38,23 @@ limited()
 	return $limited_status
 }
 
+# apart CMD [ARG]...: CMD, limited; what it says goes to /tmp/out, errors behind the rest.  As one stream a trace's lines would
+# come in the middle of the guest's, because a line that the guest is slow to end goes out in parts.
+apart()
+{
+	limited "$@" < /dev/null > /tmp/out 2> /tmp/err
+	apart_status=$?
+	cat /tmp/err >> /tmp/out
+	return $apart_status
+}
+
 # guest INITRD PARAMS [OPTION]...: run the stock kernel, one vCPU and no network unless told; its output goes to /tmp/out.
 guest()
 {
 	initrd=$1 params=$2
 	shift 2
-	limited lkvm run -c 1 -n none -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
-		-p "console=ttyS0 panic=-1 $params" -m 512 "$@" < /dev/null > /tmp/out 2>&1
+	apart lkvm run -c 1 -n none -k "${KERNEL:-$LAB_STOCK_KERNEL}" -i "$initrd" \
+		-p "console=ttyS0 panic=-1 $params" -m 512 "$@"
 }
 
 tap_done()
