@@ -20,12 +20,6 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	if (!pid) {
-		/* Seen once, not understood: let us know more the next time. */
-		if (!isatty(STDIN_FILENO)) {
-			perror("pty: isatty");
-			n = readlink("/proc/self/fd/0", buf, sizeof(buf));
-			fprintf(stderr, "pty: fd 0 is %.*s\n", n > 0 ? (int)n : 0, buf);
-		}
 		execvp(argv[1], argv + 1);
 		perror(argv[1]);
 		_exit(127);

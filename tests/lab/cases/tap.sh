@@ -22,6 +22,16 @@ ok()
 # has PATTERN: the last guest printed it.
 has() { grep -qE -- "$1" /tmp/out; }
 
+# until_true CMD [ARG]...: runs CMD until it succeeds; not for ever, but so long that a busy machine does not matter.
+until_true()
+{
+	tries=1200
+	until "$@"; do
+		[ $((tries -= 1)) -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
 # limited CMD [ARG]...: CMD, ended if it hangs: so late that a busy machine does not matter, and with a report first.
 limited()
 {
@@ -46,6 +56,14 @@ apart()
 	apart_status=$?
 	cat /tmp/err >> /tmp/out
 	return $apart_status
+}
+
+# background CMD [ARG]...: starts CMD, sets $pid; what it says goes to /tmp/out, where nothing is left of what was there.
+background()
+{
+	: > /tmp/out
+	"$@" < /dev/null > /tmp/out 2>&1 &
+	pid=$!
 }
 
 # guest INITRD PARAMS [OPTION]...: run the stock kernel, one vCPU and no network unless told; its output goes to /tmp/out.
