@@ -144,16 +144,23 @@ static void route_event(void *arg, u32 events)
 	irq__msi(route->irq, route->sid, &route->msg);
 }
 
+/* Where the host cannot watch one more descriptor, unmasking and irq__refresh() try again. */
 static int route_watch(struct irq_route *route)
 {
-	if (route->state == ROUTE_WATCHED)
+	static struct ratelimit rl;
+	int err;
+
+	if (route->state == ROUTE_WATCHED && route->lfd)
 		return 0;
 	route_mask(route);
-	route->lfd = loop__add(route->irq->loop, route->fd, EPOLLIN, route_event, route);
-	if (!route->lfd)
-		return -errno;
 	route->state = ROUTE_WATCHED;
-	return 0;
+	route->lfd = loop__add(route->irq->loop, route->fd, EPOLLIN, route_event, route);
+	if (route->lfd)
+		return 0;
+	err = -errno;
+	pr_guest(&rl, "%02x:%02x.%x: no room to watch an interrupt vector, it is silent: %s",
+		 route->sid >> 8, route->sid >> 3 & 0x1f, route->sid & 7, strerror(-err));
+	return err;
 }
 
 /* The table holds the route's message.  Without an irqfd the loop can still do KVM's part. */

@@ -167,7 +167,7 @@ static void route(struct pci_msix *m, struct msix_vector *v)
 		return;
 	v->live = live;
 	v->msg = msg;
-	/* A message KVM does not take is the guest's doing: the vector stays silent. */
+	/* What failed has been said.  A message that KVM does not take is the guest's doing, and silent. */
 	irq__route_set(v->route, live ? &msg : NULL);
 }
 

@@ -52,7 +52,10 @@ int irq__msi_direct(struct irqchip *irq, const struct msi_msg *msg);
 /* A masked route for requester @sid.  NULL with errno on failure. */
 struct irq_route *irq__route_new(struct irqchip *irq, u16 sid);
 void irq__route_free(struct irq_route *route);
-/* Set the message; NULL masks.  Delivers a pending event when unmasking. */
+/*
+ * Set the message; NULL masks.  Delivers a pending event when unmasking.  A negative errno, told in a
+ * line, where the host can neither give the route to KVM nor watch it: silent until it can.
+ */
 int irq__route_set(struct irq_route *route, const struct msi_msg *msg);
 /* The eventfd: whoever writes to it (vhost, VFIO, irq__fire) raises the interrupt. */
 int irq__route_fd(const struct irq_route *route);

@@ -274,6 +274,7 @@ static void test_routes(void)
 	struct msi_msg ram = { .addr = 0x1000, .data = 0x34 };
 	u32 gsi = r->gsi;
 	unsigned int commits;
+	int epfd;
 
 	ok(gsi >= IOAPIC_PINS && other->gsi != gsi, "a route has a GSI of its own, not a pin's");
 	irq__fire(r);
@@ -328,6 +329,19 @@ static void test_routes(void)
 	kvm.sent = 0;
 	run_loop();
 	ok(kvm.sent == 1 && kvm.msg.data == 0x33, "the loop delivers");
+
+	irq__route_set(r, NULL);
+	epfd = loop->epfd;
+	loop->epfd = -1;
+	eq(irq__route_set(r, &msi), (u64)-EBADF,
+	   "where the loop cannot watch it either that is an error");
+	irq__refresh(irq);
+	loop->epfd = epfd;
+	irq__fire(r);
+	irq__refresh(irq);
+	kvm.sent = 0;
+	run_loop();
+	ok(kvm.sent == 1, "until it can, when a change of the routes brings it back");
 	kvm.fail_irqfd = 0;
 
 	irq__route_free(r);
