@@ -48,8 +48,8 @@ limited()
 	return $limited_status
 }
 
-# apart CMD [ARG]...: CMD, limited; what it says goes to /tmp/out, errors behind the rest.  As one stream a trace's lines would
-# come in the middle of the guest's, because a line that the guest is slow to end goes out in parts.
+# apart CMD [ARG]...: CMD, limited; what it says goes to /tmp/out, errors behind the rest.  As one stream a trace's lines
+# would come in the middle of the guest's, because a line that the guest is slow to end goes out in parts.
 apart()
 {
 	limited "$@" < /dev/null > /tmp/out 2> /tmp/err
